@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The DMA side of a range: what the DMA API made of its frames.
+ *
+ * A chunk is what one call made: dma_map_sgtable() for pages, at most as long
+ * as the device's segment boundary allows (beyond it segments are padded, and
+ * what follows a page would be mapped too), or dma_map_resource() for a run of
+ * a BAR.  An extent is what the user sees: chunks and segments that happen to
+ * be contiguous for the device are one.
+ *
+ * prepare allocates everything, so that map can run under a lock that
+ * notifiers take, and unmap can run whatever the state of memory.
+ */
+#include <linux/dma-map-ops.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/swiotlb.h>
+
+#include "range.h"
+
+static enum dma_data_direction dma_direction(const struct p2pmap_dma *dma)
+{
+	return dma->write ? DMA_BIDIRECTIONAL : DMA_TO_DEVICE;
+}
+
+static u64 dma_mask(struct device *dev)
+{
+	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+}
+
+/* Walks runs in pieces that fit a chunk; @run and @skip say where it stands. */
+struct run_cursor {
+	const struct p2pmap_frames *frames;
+	unsigned int run;
+	u64 skip;
+};
+
+/* The next piece of at most @max bytes; 0 at the end. */
+static u64 cursor_next(struct run_cursor *at, u64 max, phys_addr_t *phys)
+{
+	const struct p2pmap_run *run;
+	u64 length;
+
+	if (at->run == at->frames->nr_runs)
+		return 0;
+	run = &at->frames->runs[at->run];
+	*phys = run->phys + at->skip;
+	length = min(run->length - at->skip, max);
+	at->skip += length;
+	if (at->skip == run->length) {
+		at->run++;
+		at->skip = 0;
+	}
+	return length;
+}
+
+/* Longest segment that starts at @phys and keeps the device's rules. */
+static u64 segment_max(struct device *dev, phys_addr_t phys)
+{
+	u64 max = max_t(u64, dma_get_max_seg_size(dev) & PAGE_MASK, PAGE_SIZE);
+	u64 boundary = dma_get_seg_boundary(dev);
+
+	/* Left at the boundary, less one so that it cannot wrap. */
+	return min(max - 1, boundary - (phys & boundary)) + 1;
+}
+
+/* Bytes that one dma_map_sgtable() call may cover. */
+static u64 chunk_max(struct device *dev)
+{
+	u64 boundary = dma_get_seg_boundary(dev);
+
+	return min_t(u64, boundary, SZ_4G - 1) + 1;
+}
+
+/* Count (@sg NULL) or fill the segments of one chunk; advances @at. */
+static unsigned int chunk_segments(struct device *dev, struct run_cursor *at,
+				   u64 length, struct scatterlist *sg)
+{
+	unsigned int nents = 0;
+	phys_addr_t phys;
+	u64 max, piece;
+
+	while (length) {
+		/* Peek where the next piece begins to learn its limit. */
+		struct run_cursor peek = *at;
+
+		cursor_next(&peek, 1, &phys);
+		max = min(segment_max(dev, phys), length);
+		piece = cursor_next(at, max, &phys);
+		if (sg) {
+			sg_set_page(sg, pfn_to_page(PHYS_PFN(phys)), piece, 0);
+			sg = sg_next(sg);
+		}
+		length -= piece;
+		nents++;
+	}
+	return nents;
+}
+
+static int dma_prepare_ram(struct p2pmap_dma *dma,
+			   const struct p2pmap_frames *frames)
+{
+	struct run_cursor at = { .frames = frames };
+	u64 max = chunk_max(dma->dev);
+	u64 offset = 0;
+
+	dma->chunks = kvcalloc(DIV64_U64_ROUND_UP(frames->length, max),
+			       sizeof(*dma->chunks), GFP_KERNEL_ACCOUNT);
+	if (!dma->chunks)
+		return -ENOMEM;
+	while (offset < frames->length) {
+		struct p2pmap_chunk *chunk = &dma->chunks[dma->nr_chunks];
+		struct run_cursor count = at;
+
+		chunk->offset = offset;
+		chunk->length = min(frames->length - offset, max);
+		if (sg_alloc_table(&chunk->sgt,
+				   chunk_segments(dma->dev, &count,
+						  chunk->length, NULL),
+				   GFP_KERNEL_ACCOUNT))
+			return -ENOMEM;
+		dma->nr_chunks++;
+		chunk_segments(dma->dev, &at, chunk->length, chunk->sgt.sgl);
+		offset += chunk->length;
+	}
+	return 0;
+}
+
+static int dma_prepare_bar(struct p2pmap_dma *dma,
+			   const struct p2pmap_frames *frames)
+{
+	u64 offset = 0;
+	unsigned int i;
+
+	dma->chunks = kvcalloc(frames->nr_runs, sizeof(*dma->chunks),
+			       GFP_KERNEL_ACCOUNT);
+	if (!dma->chunks)
+		return -ENOMEM;
+	for (i = 0; i < frames->nr_runs; i++) {
+		dma->chunks[i].offset = offset;
+		dma->chunks[i].phys = frames->runs[i].phys;
+		dma->chunks[i].length = frames->runs[i].length;
+		offset += frames->runs[i].length;
+	}
+	dma->nr_chunks = frames->nr_runs;
+	return 0;
+}
+
+/* What lies out of the importer's reach must not even be tried. */
+static int dma_check_reach(struct p2pmap_dma *dma,
+			   const struct p2pmap_frames *frames,
+			   struct p2pmap_reason *why)
+{
+	u64 mask = dma_mask(dma->dev), last = frames->length - 1;
+	unsigned int i;
+
+	for (i = 0; !dma->translated && i < frames->nr_runs; i++)
+		last = max_t(u64, last, frames->runs[i].phys +
+					frames->runs[i].length - 1);
+	if (last <= mask)
+		return 0;
+	if (why)
+		why->value[1] = mask;
+	return p2pmap_fail(why, -ERANGE, P2PMAP_REASON_DMA_MASK,
+			   dma->translated ? frames->length : 0);
+}
+
+/*
+ * Allocate what mapping @frames takes.  All up to dma->page_sizes is set.  On
+ * failure p2pmap_dma_free() cleans up.
+ */
+int p2pmap_dma_prepare(struct p2pmap_dma *dma,
+		       const struct p2pmap_frames *frames,
+		       struct p2pmap_reason *why)
+{
+	unsigned int max_extents;
+	int rc;
+
+	rc = dma_check_reach(dma, frames, why);
+	if (rc)
+		return rc;
+	if (!dma->translated && is_swiotlb_force_bounce(dma->dev))
+		return p2pmap_fail(why, -EOPNOTSUPP, P2PMAP_REASON_BOUNCE, 0);
+	rc = dma->kind == P2PMAP_KIND_BAR ? dma_prepare_bar(dma, frames) :
+					    dma_prepare_ram(dma, frames);
+	if (rc)
+		return rc;
+	max_extents = dma->nr_chunks;
+	if (!dma->translated &&
+	    check_add_overflow(max_extents, frames->nr_runs, &max_extents))
+		return -ENOMEM;
+	dma->extents = kvmalloc_array(max_extents, sizeof(*dma->extents),
+				      GFP_KERNEL_ACCOUNT);
+	return dma->extents ? 0 : -ENOMEM;
+}
+
+static int chunk_map(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
+{
+	if (dma->kind == P2PMAP_KIND_BAR) {
+		chunk->dma_addr = dma_map_resource(dma->dev, chunk->phys,
+						   chunk->length,
+						   dma_direction(dma), 0);
+		return dma_mapping_error(dma->dev, chunk->dma_addr);
+	}
+	if (dma_map_sgtable(dma->dev, &chunk->sgt, dma_direction(dma),
+			    DMA_ATTR_SKIP_CPU_SYNC))
+		return -ENOMEM;
+	chunk->dma_addr = sg_dma_address(chunk->sgt.sgl);
+	return 0;
+}
+
+static void chunk_unmap(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
+{
+	if (dma->kind == P2PMAP_KIND_BAR)
+		dma_unmap_resource(dma->dev, chunk->dma_addr, chunk->length,
+				   dma_direction(dma), 0);
+	else
+		dma_unmap_sgtable(dma->dev, &chunk->sgt, dma_direction(dma),
+				  DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+static void extent_append(struct p2pmap_dma *dma, dma_addr_t addr, u64 length)
+{
+	struct vma_dma_extent *last = dma->extents + dma->nr_extents - 1;
+
+	if (dma->nr_extents && last->dma_addr + last->length == addr) {
+		last->length += length;
+		return;
+	}
+	dma->extents[dma->nr_extents++] = (struct vma_dma_extent){
+		.dma_addr = addr,
+		.length = length,
+	};
+}
+
+/* Add a chunk's extents; false if the DMA API did not do what is promised. */
+static bool chunk_extents(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
+{
+	dma_addr_t next = chunk->dma_addr;
+	struct scatterlist *sg;
+	int i;
+
+	if (dma->kind == P2PMAP_KIND_BAR) {
+		extent_append(dma, chunk->dma_addr, chunk->length);
+		return dma->translated || chunk->dma_addr == chunk->phys;
+	}
+	for_each_sgtable_dma_sg(&chunk->sgt, sg, i) {
+		/* One IOVA range, or the very page: else it was bounced. */
+		if (sg_dma_address(sg) !=
+		    (dma->translated ? next : sg_phys(sg)))
+			return false;
+		next += sg_dma_len(sg);
+		if (!dma->translated)
+			extent_append(dma, sg_dma_address(sg), sg_dma_len(sg));
+	}
+	if (dma->translated)
+		extent_append(dma, chunk->dma_addr, chunk->length);
+	return !dma->translated || next - chunk->dma_addr == chunk->length;
+}
+
+static void chunks_unmap(struct p2pmap_dma *dma, unsigned int nr)
+{
+	while (nr--)
+		chunk_unmap(dma, &dma->chunks[nr]);
+	if (dma->translated)
+		p2pmap_iommu_flush(dma->dev);
+	dma->nr_extents = 0;
+}
+
+/* Map what was prepared; neither sleeps nor enters reclaim. */
+int p2pmap_dma_map(struct p2pmap_dma *dma, struct p2pmap_reason *why)
+{
+	struct p2pmap_chunk *chunk;
+	unsigned int i;
+
+	for (i = 0; i < dma->nr_chunks; i++) {
+		chunk = &dma->chunks[i];
+		if (chunk_map(dma, chunk)) {
+			chunks_unmap(dma, i);
+			return p2pmap_fail(why, -ENOSPC,
+					   P2PMAP_REASON_IOVA_SPACE,
+					   chunk->length);
+		}
+		if (!chunk_extents(dma, chunk)) {
+			chunks_unmap(dma, i + 1);
+			return p2pmap_fail(why, -EOPNOTSUPP,
+					   P2PMAP_REASON_BOUNCE, 0);
+		}
+	}
+	dma->mapped = true;
+	return 0;
+}
+
+/*
+ * Give all addresses back.  Where an IOMMU translates, no DMA reaches the
+ * memory once this returns.  Works over holes that were cut: dma_unmap_*() of
+ * exactly what one dma_map_*() made frees the address whatever is still there.
+ */
+void p2pmap_dma_unmap(struct p2pmap_dma *dma)
+{
+	if (!dma->mapped)
+		return;
+	dma->mapped = false;
+	chunks_unmap(dma, dma->nr_chunks);
+}
+
+void p2pmap_dma_free(struct p2pmap_dma *dma)
+{
+	unsigned int i;
+
+	for (i = 0; i < dma->nr_chunks && dma->kind == P2PMAP_KIND_RAM; i++)
+		sg_free_table(&dma->chunks[i].sgt);
+	kvfree(dma->chunks);
+	kvfree(dma->extents);
+	dma->chunks = NULL;
+	dma->extents = NULL;
+	dma->nr_chunks = 0;
+	dma->nr_extents = 0;
+}
+
+/* The DMA address of @offset in a translated mapping. */
+dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset)
+{
+	unsigned int low = 0, high = dma->nr_chunks, mid;
+
+	while (high - low > 1) {
+		mid = low + (high - low) / 2;
+		if (dma->chunks[mid].offset <= offset)
+			low = mid;
+		else
+			high = mid;
+	}
+	return dma->chunks[low].dma_addr + (offset - dma->chunks[low].offset);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events: what a context's descriptor tells.
+ *
+ * Each mapping carries its own place for what was not read yet, so an event
+ * needs no memory and is never lost: until it is read, more of them merge into
+ * it.  Posting runs in notifiers: it takes a spinlock and wakes sleepers.
+ */
+#include <linux/eventfd.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "private.h"
+
+static void pending_merge(struct p2pmap_pending *into,
+			  const struct p2pmap_pending *what)
+{
+	if (!into->reasons) {
+		*into = *what;
+		return;
+	}
+	into->offset = min(into->offset, what->offset);
+	into->end = max(into->end, what->end);
+	if (what->cut_end && into->cut_end)
+		into->cut_offset = min(into->cut_offset, what->cut_offset);
+	else if (what->cut_end)
+		into->cut_offset = what->cut_offset;
+	into->cut_end = max(into->cut_end, what->cut_end);
+	into->reasons |= what->reasons;
+	into->flags |= what->flags;
+}
+
+static void event_wake(struct p2pmap_context *ctx)
+{
+	lockdep_assert_held(&ctx->event_lock);
+	if (ctx->eventfd)
+		p2pmap_eventfd_signal(ctx->eventfd);
+	wake_up_interruptible_poll(&ctx->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void event_queue(struct p2pmap_mapping *mapping)
+{
+	struct p2pmap_context *ctx = mapping->ctx;
+
+	lockdep_assert_held(&ctx->event_lock);
+	if (!mapping->visible || !list_empty(&mapping->pending_link))
+		return;
+	list_add_tail(&mapping->pending_link, &ctx->pending);
+	event_wake(ctx);
+}
+
+/* Something happened to @mapping; from any context that may hold a spinlock. */
+void p2pmap_event_post(struct p2pmap_mapping *mapping,
+		       const struct p2pmap_pending *what)
+{
+	struct p2pmap_context *ctx = mapping->ctx;
+
+	spin_lock(&ctx->event_lock);
+	pending_merge(&mapping->pending, what);
+	event_queue(mapping);
+	spin_unlock(&ctx->event_lock);
+}
+
+/* The user knows the id now: what happened meanwhile may be told. */
+void p2pmap_event_reveal(struct p2pmap_mapping *mapping)
+{
+	struct p2pmap_context *ctx = mapping->ctx;
+
+	spin_lock(&ctx->event_lock);
+	mapping->visible = true;
+	if (mapping->pending.reasons)
+		event_queue(mapping);
+	spin_unlock(&ctx->event_lock);
+}
+
+/* The user gave the mapping up, and its events with it. */
+void p2pmap_event_forget(struct p2pmap_mapping *mapping)
+{
+	struct p2pmap_context *ctx = mapping->ctx;
+
+	spin_lock(&ctx->event_lock);
+	mapping->visible = false;
+	list_del_init(&mapping->pending_link);
+	spin_unlock(&ctx->event_lock);
+}
+
+/* The mm that the context belongs to is gone: poll says so. */
+void p2pmap_event_mm_gone(struct p2pmap_context *ctx)
+{
+	spin_lock(&ctx->event_lock);
+	ctx->mm_gone = true;
+	wake_up_interruptible_poll(&ctx->wait, EPOLLHUP);
+	spin_unlock(&ctx->event_lock);
+}
+
+/* Take the oldest event; the caller gets a reference to its mapping. */
+static struct p2pmap_mapping *event_pop(struct p2pmap_context *ctx,
+					struct p2pmap_pending *what)
+{
+	struct p2pmap_mapping *mapping;
+
+	spin_lock(&ctx->event_lock);
+	mapping = list_first_entry_or_null(&ctx->pending,
+					   struct p2pmap_mapping, pending_link);
+	if (mapping) {
+		list_del_init(&mapping->pending_link);
+		*what = mapping->pending;
+		mapping->pending = (struct p2pmap_pending){};
+		p2pmap_mapping_get(mapping);
+	}
+	spin_unlock(&ctx->event_lock);
+	return mapping;
+}
+
+static void event_fill(struct p2pmap_event *event,
+		       struct p2pmap_mapping *mapping,
+		       const struct p2pmap_pending *what)
+{
+	*event = (struct p2pmap_event){
+		.size = sizeof(*event),
+		.mapping = mapping->object.id,
+		.cookie = mapping->cookie,
+		.offset = what->offset,
+		.length = what->end - what->offset,
+		.cut_offset = what->cut_offset,
+		.cut_length = what->cut_end - what->cut_offset,
+		.reasons = what->reasons,
+		.flags = what->flags,
+	};
+	mutex_lock(&mapping->lock);
+	event->generation = mapping->generation;
+	if (mapping->blocks.pages[P2PMAP_BLOCK_SINK] &&
+	    !mapping->blocks.pages[P2PMAP_BLOCK_LOST])
+		event->flags |= P2PMAP_EVENT_SINK;
+	mutex_unlock(&mapping->lock);
+}
+
+/* One event to the user; 0 if there is none. */
+static ssize_t event_read_one(struct p2pmap_context *ctx, char __user *buffer)
+{
+	struct p2pmap_mapping *mapping;
+	struct p2pmap_pending what;
+	struct p2pmap_event event;
+	ssize_t rc = sizeof(event);
+
+	mapping = event_pop(ctx, &what);
+	if (!mapping)
+		return 0;
+	event_fill(&event, mapping, &what);
+	if (copy_to_user(buffer, &event, sizeof(event))) {
+		/* Not read after all. */
+		p2pmap_event_post(mapping, &what);
+		rc = -EFAULT;
+	}
+	p2pmap_mapping_put(mapping);
+	return rc;
+}
+
+static bool event_pending(struct p2pmap_context *ctx)
+{
+	bool pending;
+
+	spin_lock(&ctx->event_lock);
+	pending = !list_empty(&ctx->pending);
+	spin_unlock(&ctx->event_lock);
+	return pending;
+}
+
+ssize_t p2pmap_event_read(struct p2pmap_context *ctx, char __user *buffer,
+			  size_t size, bool wait)
+{
+	ssize_t done = 0, rc;
+
+	if (size < sizeof(struct p2pmap_event))
+		return -EINVAL;
+	for (;;) {
+		while (size - done >= sizeof(struct p2pmap_event)) {
+			rc = event_read_one(ctx, buffer + done);
+			if (rc < 0)
+				return done ? done : rc;
+			if (!rc)
+				break;
+			done += rc;
+		}
+		if (done)
+			return done;
+		if (!wait)
+			return -EAGAIN;
+		rc = wait_event_interruptible(ctx->wait, event_pending(ctx));
+		if (rc)
+			return rc;
+	}
+}
+
+__poll_t p2pmap_event_poll(struct p2pmap_context *ctx, struct file *file,
+			   struct poll_table_struct *table)
+{
+	__poll_t mask = 0;
+
+	poll_wait(file, &ctx->wait, table);
+	spin_lock(&ctx->event_lock);
+	if (!list_empty(&ctx->pending))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (ctx->mm_gone)
+		mask |= EPOLLHUP;
+	spin_unlock(&ctx->event_lock);
+	return mask;
+}
+
+int p2pmap_ioctl_eventfd(struct p2pmap_call *call)
+{
+	struct p2pmap_eventfd *cmd = call->cmd;
+	struct p2pmap_context *ctx = call->ctx;
+	struct eventfd_ctx *eventfd = NULL;
+
+	if (cmd->fd < -1)
+		return -EINVAL;
+	if (cmd->fd >= 0) {
+		eventfd = eventfd_ctx_fdget(cmd->fd);
+		if (IS_ERR(eventfd))
+			return PTR_ERR(eventfd);
+	}
+	spin_lock(&ctx->event_lock);
+	swap(eventfd, ctx->eventfd);
+	/* What is pending already counts as becoming pending now. */
+	if (ctx->eventfd && !list_empty(&ctx->pending))
+		p2pmap_eventfd_signal(ctx->eventfd);
+	spin_unlock(&ctx->event_lock);
+	if (eventfd)
+		eventfd_ctx_put(eventfd);
+	return 0;
+}

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What this kernel offers, read from its headers and not from its version,
+# because distributions backport.  compat.h is the only reader of the results.
+
+p2pmap-has = $(shell grep -qsE '$(2)' $(srctree)/include/linux/$(1) && \
+	       echo -DP2PMAP_HAS_$(3))
+
+p2pmap-features := \
+	$(call p2pmap-has,mm.h,follow_pfnmap_start,FOLLOW_PFNMAP) \
+	$(call p2pmap-has,iommu.h,iommu_map_atomic,IOMMU_MAP_ATOMIC) \
+	$(call p2pmap-has,mm.h,static inline void vm_flags_mod,VM_FLAGS_MOD) \
+	$(call p2pmap-has,eventfd.h,eventfd_signal\(struct eventfd_ctx \*ctx\),EVENTFD_SIGNAL_ONE) \
+	$(if $(shell grep -s -A4 '^long pin_user_pages_remote' \
+		$(srctree)/include/linux/mm.h | grep vm_area_struct), \
+		-DP2PMAP_HAS_PIN_VMAS)

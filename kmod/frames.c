@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames: what lies behind a range of virtual memory.
+ *
+ * Regular memory goes through the core mm: pinned, or looked up by
+ * hmm_range_fault() under the caller's interval notifier.  Special memory is
+ * read from its page table and never touched by GUP.  This file classifies a
+ * VMA and collects its frames; what the frames are good for is bar.c's and
+ * dma.c's business.  Everything runs under mmap_lock for reading.
+ */
+#include <linux/dax.h>
+#include <linux/hmm.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "range.h"
+
+static bool vma_is_special(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & (VM_IO | VM_PFNMAP);
+}
+
+/* Memory whose frames the core mm moves only after it told the notifier. */
+static bool vma_moves_politely(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) || is_vm_hugetlb_page(vma) ||
+	       (vma->vm_file && shmem_mapping(vma->vm_file->f_mapping));
+}
+
+static int vma_check_regular(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long flags, struct p2pmap_reason *why)
+{
+	if (vma_is_dax(vma))
+		return p2pmap_fail(why, -EOPNOTSUPP, P2PMAP_REASON_MEMORY_KIND,
+				   start);
+	if (vma_moves_politely(vma))
+		return P2PMAP_KIND_RAM;
+	/* No file and yet not anonymous: the vdso and its like. */
+	if (!vma->vm_file)
+		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_MEMORY_KIND,
+				   start);
+	if (vma->vm_flags & (VM_SHARED | VM_MAYSHARE | VM_MIXEDMAP))
+		return p2pmap_fail(why, -EOPNOTSUPP, P2PMAP_REASON_MEMORY_KIND,
+				   start);
+	if (!(flags & VMA_DMA_MAP_FLAG_PIN))
+		return p2pmap_fail(why, -EOPNOTSUPP, P2PMAP_REASON_NEEDS_PIN,
+				   start);
+	return P2PMAP_KIND_RAM;
+}
+
+static int vma_check_special(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long flags, struct p2pmap_reason *why)
+{
+	if (!(vma->vm_flags & VM_PFNMAP))
+		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_A_BAR,
+				   start);
+	/* A write to a private mapping puts RAM where the BAR was. */
+	if (!(vma->vm_flags & VM_SHARED))
+		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_PRIVATE_BAR,
+				   start);
+	if (flags & VMA_DMA_MAP_FLAG_PIN)
+		return p2pmap_fail(why, -EOPNOTSUPP,
+				   P2PMAP_REASON_PIN_DEVICE_MEMORY, start);
+	return P2PMAP_KIND_BAR;
+}
+
+/* Returns enum p2pmap_kind or an error. */
+int p2pmap_vma_kind(struct vm_area_struct *vma, unsigned long start,
+		    unsigned long flags, struct p2pmap_reason *why)
+{
+	if (!(vma->vm_flags & VM_READ))
+		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_READABLE,
+				   start);
+	if ((flags & VMA_DMA_MAP_FLAG_WRITE) && !(vma->vm_flags & VM_WRITE))
+		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_WRITABLE,
+				   start);
+	if (vma_is_special(vma))
+		return vma_check_special(vma, start, flags, why);
+	return vma_check_regular(vma, start, flags, why);
+}
+
+/*
+ * The kind of all of [start, end), which may cross VMAs of one kind but no
+ * hole.  Returns enum p2pmap_kind or an error.
+ */
+int p2pmap_range_kind(struct mm_struct *mm, unsigned long start,
+		      unsigned long end, unsigned long flags,
+		      struct p2pmap_reason *why)
+{
+	struct vm_area_struct *vma;
+	int kind = -1;
+	int rc;
+
+	while (start < end) {
+		vma = find_vma(mm, start);
+		if (!vma || vma->vm_start > start)
+			return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_HOLE,
+					   start);
+		rc = p2pmap_vma_kind(vma, start, flags, why);
+		if (rc < 0)
+			return rc;
+		if (kind >= 0 && rc != kind)
+			return p2pmap_fail(why, -EINVAL, P2PMAP_REASON_MIXED,
+					   start);
+		kind = rc;
+		start = vma->vm_end;
+	}
+	return kind;
+}
+
+static int frames_grow(struct p2pmap_frames *frames)
+{
+	unsigned int max = frames->max_runs ? 2 * frames->max_runs : 8;
+	struct p2pmap_run *runs;
+
+	if (max < frames->max_runs)
+		return -ENOMEM;
+	runs = kvmalloc_array(max, sizeof(*runs), GFP_KERNEL_ACCOUNT);
+	if (!runs)
+		return -ENOMEM;
+	if (frames->nr_runs)
+		memcpy(runs, frames->runs, frames->nr_runs * sizeof(*runs));
+	kvfree(frames->runs);
+	frames->runs = runs;
+	frames->max_runs = max;
+	return 0;
+}
+
+/* Append @nr contiguous frames, to the last run if they continue it. */
+static int frames_append(struct p2pmap_frames *frames, unsigned long pfn,
+			 unsigned long nr)
+{
+	u64 length = (u64)nr << PAGE_SHIFT;
+	phys_addr_t phys = PFN_PHYS(pfn);
+	struct p2pmap_run *run;
+	int rc;
+
+	if (frames->nr_runs) {
+		run = &frames->runs[frames->nr_runs - 1];
+		if (run->phys + run->length == phys) {
+			run->length += length;
+			frames->length += length;
+			return 0;
+		}
+	}
+	if (frames->nr_runs == frames->max_runs) {
+		rc = frames_grow(frames);
+		if (rc)
+			return rc;
+	}
+	run = &frames->runs[frames->nr_runs++];
+	*run = (struct p2pmap_run){ .phys = phys, .length = length };
+	frames->length += length;
+	return 0;
+}
+
+/* Pages of a batch that follow @pages[0] physically. */
+static unsigned long batch_contiguous(struct page **pages, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 1; i < nr && page_to_pfn(pages[i]) == page_to_pfn(pages[0]) + i;
+	     i++)
+		;
+	return i;
+}
+
+/* Takes over the pins of @pages, also when it fails. */
+static int frames_append_pins(struct p2pmap_frames *frames, struct page **pages,
+			      unsigned long nr, unsigned long addr,
+			      struct p2pmap_reason *why)
+{
+	unsigned long i = 0, n;
+	int rc = 0;
+
+	while (i < nr) {
+		n = batch_contiguous(pages + i, nr - i);
+		if (is_zone_device_page(pages[i])) {
+			rc = p2pmap_fail(why, -EOPNOTSUPP,
+					 P2PMAP_REASON_MEMORY_KIND,
+					 addr + (i << PAGE_SHIFT));
+			break;
+		}
+		rc = frames_append(frames, page_to_pfn(pages[i]), n);
+		if (rc)
+			break;
+		i += n;
+	}
+	if (rc)
+		unpin_user_pages(pages + i, nr - i);
+	return rc;
+}
+
+static int frames_pin(struct p2pmap_frames *frames, struct vm_area_struct *vma,
+		      unsigned long start, unsigned long end,
+		      unsigned long flags, struct p2pmap_reason *why)
+{
+	unsigned int gup = p2pmap_pin_flags(vma,
+					    flags & VMA_DMA_MAP_FLAG_WRITE);
+	struct page **pages;
+	long nr;
+	int rc = 0;
+
+	pages = kmalloc_array(P2PMAP_BATCH, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	frames->pinned = true;
+	while (!rc && start < end) {
+		if (fatal_signal_pending(current)) {
+			rc = -EINTR;
+			break;
+		}
+		nr = min_t(unsigned long, (end - start) >> PAGE_SHIFT,
+			   P2PMAP_BATCH);
+		nr = p2pmap_pin(vma->vm_mm, start, nr, gup, pages);
+		if (nr <= 0) {
+			rc = nr ? nr : -EFAULT;
+			break;
+		}
+		rc = frames_append_pins(frames, pages, nr, start, why);
+		start += nr << PAGE_SHIFT;
+		cond_resched();
+	}
+	kfree(pages);
+	return rc;
+}
+
+/* The frames of @pfns that hmm found, with as few calls as there are folios. */
+static int frames_append_hmm(struct p2pmap_frames *frames,
+			     const unsigned long *pfns, unsigned long nr,
+			     unsigned long addr, struct p2pmap_reason *why)
+{
+	unsigned long i;
+	int rc;
+
+	for (i = 0; i < nr; i++) {
+		struct page *page = hmm_pfn_to_page(pfns[i]);
+
+		if (is_zone_device_page(page))
+			return p2pmap_fail(why, -EOPNOTSUPP,
+					   P2PMAP_REASON_MEMORY_KIND,
+					   addr + (i << PAGE_SHIFT));
+		rc = frames_append(frames, page_to_pfn(page), 1);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int frames_fault(struct p2pmap_frames *frames,
+			struct vm_area_struct *vma, unsigned long start,
+			unsigned long end, unsigned long flags,
+			struct mmu_interval_notifier *notifier,
+			unsigned long seq, struct p2pmap_reason *why)
+{
+	struct hmm_range range = {
+		.notifier = notifier,
+		.notifier_seq = seq,
+		.default_flags = HMM_PFN_REQ_FAULT,
+	};
+	unsigned long nr;
+	int rc = 0;
+
+	if (flags & VMA_DMA_MAP_FLAG_WRITE)
+		range.default_flags |= HMM_PFN_REQ_WRITE;
+	range.hmm_pfns = kmalloc_array(P2PMAP_BATCH, sizeof(*range.hmm_pfns),
+				       GFP_KERNEL);
+	if (!range.hmm_pfns)
+		return -ENOMEM;
+	for (; !rc && start < end; start += nr << PAGE_SHIFT) {
+		nr = min_t(unsigned long, (end - start) >> PAGE_SHIFT,
+			   P2PMAP_BATCH);
+		range.start = start;
+		range.end = start + (nr << PAGE_SHIFT);
+		memset(range.hmm_pfns, 0, nr * sizeof(*range.hmm_pfns));
+		rc = hmm_range_fault(&range);
+		if (!rc)
+			rc = frames_append_hmm(frames, range.hmm_pfns, nr,
+					       start, why);
+		if (!rc && fatal_signal_pending(current))
+			rc = -EINTR;
+		cond_resched();
+	}
+	kfree(range.hmm_pfns);
+	return rc == -EBUSY ? -EAGAIN : rc;
+}
+
+static int pfn_check(bool special, bool writable, unsigned long pfn,
+		     unsigned long addr, unsigned long flags,
+		     struct p2pmap_reason *why)
+{
+	/* What is not special or has a struct page is RAM by another name. */
+	if (!special || pfn_valid(pfn))
+		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_A_BAR, addr);
+	if ((flags & VMA_DMA_MAP_FLAG_WRITE) && !writable)
+		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_WRITABLE,
+				   addr);
+	return 0;
+}
+
+/* Entries of the page table at @map that can be appended; at least one. */
+static int frames_append_table(struct p2pmap_frames *frames,
+			       struct p2pmap_pfnmap *map, unsigned long addr,
+			       unsigned long end, unsigned long flags,
+			       struct p2pmap_run *found,
+			       struct p2pmap_reason *why)
+{
+	unsigned long nr = 1, max;
+	pte_t pte;
+	int rc;
+
+	rc = pfn_check(map->special, map->writable, map->pfn, addr, flags, why);
+	if (rc)
+		return rc;
+	max = (min(end, (addr & PMD_MASK) + PMD_SIZE) - addr) >> PAGE_SHIFT;
+	if (!map->ptep)
+		nr = max;
+	for (; nr < max; nr++) {
+		pte = ptep_get(map->ptep + nr);
+		if (!pte_present(pte) || pte_pfn(pte) != map->pfn + nr ||
+		    !pte_special(pte) || pte_write(pte) != map->writable)
+			break;
+	}
+	*found = (struct p2pmap_run){
+		.phys = PFN_PHYS(map->pfn),
+		.length = (u64)nr << PAGE_SHIFT,
+	};
+	return 0;
+}
+
+/*
+ * Read the page table of a special VMA.  An entry that is not there yet (vfio
+ * fills its mappings on demand) is faulted in if @fault, and otherwise passed
+ * over: then frames->length tells that something is missing.
+ */
+static int frames_walk(struct p2pmap_frames *frames, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end,
+		       unsigned long flags, bool fault,
+		       struct p2pmap_reason *why)
+{
+	bool faulted = false;
+	struct p2pmap_pfnmap map;
+	struct p2pmap_run run;
+	int rc;
+
+	while (start < end) {
+		rc = p2pmap_pfnmap_start(&map, vma, start);
+		if (rc && !fault) {
+			start += PAGE_SIZE;
+			continue;
+		}
+		if (rc) {
+			if (faulted)
+				return p2pmap_fail(why, -EFAULT,
+						   P2PMAP_REASON_NOT_A_BAR,
+						   start);
+			/* Without "unlocked" it keeps mmap_lock. */
+			rc = fixup_user_fault(vma->vm_mm, start,
+					      flags & VMA_DMA_MAP_FLAG_WRITE ?
+						      FAULT_FLAG_WRITE : 0,
+					      NULL);
+			if (rc)
+				return rc;
+			faulted = true;
+			continue;
+		}
+		faulted = false;
+		rc = frames_append_table(frames, &map, start, end, flags, &run,
+					 why);
+		p2pmap_pfnmap_end(&map);
+		if (!rc)
+			rc = frames_append(frames, PHYS_PFN(run.phys),
+					   run.length >> PAGE_SHIFT);
+		if (rc)
+			return rc;
+		start += run.length;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Append the frames of [start, end) of @vma.  mmap_lock is held for reading
+ * and never dropped.  Without PIN @notifier and @seq are those of an interval
+ * notifier that covers the range; -EAGAIN means that it fired.
+ */
+int p2pmap_frames_add(struct p2pmap_frames *frames, struct vm_area_struct *vma,
+		      unsigned long start, unsigned long end,
+		      unsigned long flags,
+		      struct mmu_interval_notifier *notifier, unsigned long seq,
+		      struct p2pmap_reason *why)
+{
+	mmap_assert_locked(vma->vm_mm);
+	if (vma_is_special(vma))
+		return frames_walk(frames, vma, start, end, flags, true, why);
+	if (flags & VMA_DMA_MAP_FLAG_PIN)
+		return frames_pin(frames, vma, start, end, flags, why);
+	return frames_fault(frames, vma, start, end, flags, notifier, seq, why);
+}
+
+/* As p2pmap_frames_add(), of what is there already in a special VMA. */
+int p2pmap_frames_peek(struct p2pmap_frames *frames, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end,
+		       unsigned long flags, struct p2pmap_reason *why)
+{
+	mmap_assert_locked(vma->vm_mm);
+	return frames_walk(frames, vma, start, end, flags, false, why);
+}
+
+/*
+ * A device sets no dirty bit and reclaim drops clean pages, so what is given to
+ * a device for writing is dirty from the start.  Only for memory without file
+ * behind it, whose dirty_folio neither sleeps nor needs the folio lock.
+ */
+void p2pmap_frames_mark_dirty(const struct p2pmap_frames *frames)
+{
+	const struct p2pmap_run *run;
+	struct folio *folio;
+	unsigned long pfn, last;
+
+	for (run = frames->runs; run < frames->runs + frames->nr_runs; run++) {
+		pfn = PHYS_PFN(run->phys);
+		last = pfn + (run->length >> PAGE_SHIFT) - 1;
+		while (pfn <= last) {
+			folio = page_folio(pfn_to_page(pfn));
+			folio_mark_dirty(folio);
+			pfn = folio_pfn(folio) + folio_nr_pages(folio);
+		}
+	}
+}
+
+/* Drop the pins, if any, and the runs; the object is as new afterwards. */
+void p2pmap_frames_release(struct p2pmap_frames *frames, bool dirty)
+{
+	struct p2pmap_run *run;
+	struct page *page;
+
+	for (run = frames->runs;
+	     frames->pinned && run < frames->runs + frames->nr_runs; run++) {
+		page = pfn_to_page(PHYS_PFN(run->phys));
+		unpin_user_page_range_dirty_lock(page,
+						 run->length >> PAGE_SHIFT,
+						 dirty);
+		cond_resched();
+	}
+	kvfree(frames->runs);
+	*frames = (struct p2pmap_frames){};
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Importers: devices attached to a context, and who may attach them.
+ *
+ * Being allowed to attach an importer is being allowed to let its whole IOMMU
+ * group reach what is mapped for it.  That takes CAP_SYS_RAWIO or the
+ * administrator's word: the module's parameter "allow".
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/dma-map-ops.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+
+#include "private.h"
+
+static DEFINE_MUTEX(allow_lock);
+static char *allow_list; /* allow_lock */
+
+static int allow_set(const char *value, const struct kernel_param *param)
+{
+	char *list = kstrdup(value, GFP_KERNEL);
+
+	if (!list)
+		return -ENOMEM;
+	mutex_lock(&allow_lock);
+	swap(list, allow_list);
+	mutex_unlock(&allow_lock);
+	kfree(list);
+	return 0;
+}
+
+static int allow_get(char *buffer, const struct kernel_param *param)
+{
+	int length;
+
+	mutex_lock(&allow_lock);
+	length = sysfs_emit(buffer, "%s\n", allow_list ? strim(allow_list) : "");
+	mutex_unlock(&allow_lock);
+	return length;
+}
+
+static const struct kernel_param_ops allow_ops = {
+	.set = allow_set,
+	.get = allow_get,
+};
+
+module_param_cb(allow, &allow_ops, NULL, 0644);
+MODULE_PARM_DESC(allow,
+		 "Devices that may be attached without CAP_SYS_RAWIO: DDDD:BB:DD.F[=uUID|=gGID],...");
+
+void p2pmap_importer_exit(void)
+{
+	kfree(allow_list);
+}
+
+/* Does one entry of the list, "address[=who]", admit the caller? */
+static bool entry_allows(char *entry, struct pci_dev *pdev)
+{
+	char *address = strim(strsep(&entry, "="));
+	unsigned int domain, bus, slot, func, id;
+
+	if (sscanf(address, "%x:%x:%x.%x", &domain, &bus, &slot, &func) != 4 ||
+	    domain != pci_domain_nr(pdev->bus) || bus != pdev->bus->number ||
+	    PCI_DEVFN(slot, func) != pdev->devfn)
+		return false;
+	if (!entry)
+		return true;
+	entry = strim(entry);
+	if (sscanf(entry, "u%u", &id) == 1)
+		return uid_eq(current_euid(), make_kuid(&init_user_ns, id));
+	if (sscanf(entry, "g%u", &id) == 1)
+		return in_egroup_p(make_kgid(&init_user_ns, id));
+	return false;
+}
+
+static bool list_allows(struct pci_dev *pdev)
+{
+	char *copy, *rest, *entry;
+	bool allowed = false;
+
+	mutex_lock(&allow_lock);
+	copy = allow_list ? kstrdup(allow_list, GFP_KERNEL) : NULL;
+	mutex_unlock(&allow_lock);
+	rest = copy;
+	while (!allowed && (entry = strsep(&rest, ",")))
+		allowed = entry_allows(entry, pdev);
+	kfree(copy);
+	return allowed;
+}
+
+/* May this device do DMA for us at all?  Under its device_lock(). */
+static int importer_check(struct pci_dev *pdev, struct p2pmap_reason *why)
+{
+	struct device *dev = &pdev->dev;
+
+	device_lock_assert(dev);
+	if (!dev->driver)
+		return p2pmap_fail_pci(why, -ENODEV, P2PMAP_REASON_NO_DRIVER,
+				       pdev);
+	if (to_pci_driver(dev->driver)->driver_managed_dma ||
+	    p2pmap_iommu_owner_check(dev))
+		return p2pmap_fail_pci(why, -EBUSY, P2PMAP_REASON_FOREIGN_OWNER,
+				       pdev);
+	if (!dev_is_dma_coherent(dev))
+		return p2pmap_fail_pci(why, -EOPNOTSUPP,
+				       P2PMAP_REASON_NOT_COHERENT, pdev);
+	if (pdev->untrusted)
+		return p2pmap_fail_pci(why, -EOPNOTSUPP,
+				       P2PMAP_REASON_UNTRUSTED, pdev);
+	return 0;
+}
+
+/* uio_pci_generic leaves the default mask; say how wide the device really is. */
+static int importer_widen(struct pci_dev *pdev, u32 bits,
+			  struct p2pmap_reason *why)
+{
+	if (!bits)
+		return 0;
+	if (bits > 64)
+		return -EINVAL;
+	if (strcmp(dev_driver_string(&pdev->dev), "uio_pci_generic"))
+		return p2pmap_fail_pci(why, -EINVAL, P2PMAP_REASON_DMA_WIDTH,
+				       pdev);
+	if (!capable(CAP_SYS_RAWIO))
+		return p2pmap_fail_pci(why, -EPERM, P2PMAP_REASON_NOT_ALLOWED,
+				       pdev);
+	return dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(bits));
+}
+
+static int importer_attach_locked(struct p2pmap_importer *importer,
+				  struct pci_dev *pdev, u32 bits,
+				  struct p2pmap_reason *why)
+{
+	int rc = importer_check(pdev, why);
+
+	if (!rc)
+		rc = importer_widen(pdev, bits, why);
+	if (rc)
+		return rc;
+	importer->translated = p2pmap_iommu_translates(&pdev->dev);
+	importer->enforced = p2pmap_iommu_enforces(&pdev->dev);
+	importer->device = p2pmap_device_get(pdev);
+	return importer->device ? 0 : -ENOMEM;
+}
+
+static struct pci_dev *importer_find(const struct p2pmap_pci_addr *addr,
+				     struct p2pmap_reason *why, int *rc)
+{
+	struct pci_dev *pdev;
+
+	why->pci = *addr;
+	pdev = pci_get_domain_bus_and_slot(addr->domain, addr->bus,
+					   addr->devfn);
+	if (!pdev) {
+		*rc = p2pmap_fail(why, -ENODEV, P2PMAP_REASON_NO_SUCH_DEVICE,
+				  0);
+		return NULL;
+	}
+	*rc = 0;
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+		*rc = p2pmap_fail(why, -EINVAL, P2PMAP_REASON_BRIDGE, 0);
+	else if (!capable(CAP_SYS_RAWIO) && !list_allows(pdev))
+		*rc = p2pmap_fail(why, -EPERM, P2PMAP_REASON_NOT_ALLOWED, 0);
+	return pdev;
+}
+
+static void importer_free(struct kref *ref)
+{
+	struct p2pmap_importer *importer =
+		container_of(ref, struct p2pmap_importer, object.ref);
+
+	p2pmap_device_put(importer->device);
+	kfree(importer);
+}
+
+void p2pmap_importer_put(struct p2pmap_importer *importer)
+{
+	kref_put(&importer->object.ref, importer_free);
+}
+
+static int importer_count(struct p2pmap_context *ctx,
+			  struct p2pmap_reason *why)
+{
+	int rc = 0;
+
+	mutex_lock(&ctx->lock);
+	if (ctx->nr_importers == P2PMAP_MAX_IMPORTERS)
+		rc = p2pmap_fail(why, -ENOSPC, P2PMAP_REASON_LIMIT,
+				 P2PMAP_MAX_IMPORTERS);
+	else
+		ctx->nr_importers++;
+	mutex_unlock(&ctx->lock);
+	return rc;
+}
+
+static void importer_uncount(struct p2pmap_context *ctx)
+{
+	mutex_lock(&ctx->lock);
+	ctx->nr_importers--;
+	mutex_unlock(&ctx->lock);
+}
+
+/* Reserve an id, answer, publish. */
+static int importer_install(struct p2pmap_call *call,
+			    struct p2pmap_importer *importer)
+{
+	struct p2pmap_attach *cmd = call->cmd;
+	struct device *dev = &importer->device->pdev->dev;
+	int rc;
+
+	rc = p2pmap_object_reserve(call->ctx, &importer->object,
+				   P2PMAP_OBJECT_IMPORTER);
+	if (rc)
+		return rc;
+	cmd->out_id = importer->object.id;
+	cmd->out_mode = importer->translated ? P2PMAP_DMA_TRANSLATED :
+					       P2PMAP_DMA_DIRECT;
+	cmd->out_flags = importer->enforced ? P2PMAP_IMPORTER_ENFORCED : 0;
+	cmd->out_group = p2pmap_iommu_group(dev);
+	cmd->out_dma_mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	rc = p2pmap_respond(call);
+	if (rc)
+		p2pmap_object_cancel(call->ctx, &importer->object);
+	else
+		p2pmap_object_publish(call->ctx, &importer->object);
+	return rc;
+}
+
+int p2pmap_ioctl_attach(struct p2pmap_call *call)
+{
+	struct p2pmap_attach *cmd = call->cmd;
+	struct p2pmap_importer *importer;
+	struct pci_dev *pdev;
+	int rc;
+
+	if (cmd->flags)
+		return -EOPNOTSUPP;
+	if (cmd->pci.reserved || cmd->reserved)
+		return -EINVAL;
+	importer = kzalloc(sizeof(*importer), GFP_KERNEL_ACCOUNT);
+	if (!importer)
+		return -ENOMEM;
+	kref_init(&importer->object.ref);
+	rc = importer_count(call->ctx, &call->why);
+	if (rc)
+		goto free_importer;
+	pdev = importer_find(&cmd->pci, &call->why, &rc);
+	if (!rc) {
+		device_lock(&pdev->dev);
+		rc = importer_attach_locked(importer, pdev, cmd->dma_bits,
+					    &call->why);
+		device_unlock(&pdev->dev);
+	}
+	pci_dev_put(pdev);
+	if (!rc)
+		rc = importer_install(call, importer);
+	if (!rc)
+		return 0;
+	importer_uncount(call->ctx);
+free_importer:
+	p2pmap_importer_put(importer);
+	return rc;
+}
+
+int p2pmap_ioctl_detach(struct p2pmap_call *call)
+{
+	struct p2pmap_detach *cmd = call->cmd;
+	struct p2pmap_context *ctx = call->ctx;
+	struct p2pmap_importer *importer;
+	struct p2pmap_object *object;
+	int rc = -ENOENT;
+
+	object = p2pmap_object_get(ctx, cmd->id, P2PMAP_OBJECT_IMPORTER);
+	if (!object)
+		return rc;
+	importer = container_of(object, struct p2pmap_importer, object);
+	mutex_lock(&ctx->lock);
+	if (importer->nr_mappings) {
+		rc = -EBUSY;
+	} else if (p2pmap_object_take(ctx, cmd->id, P2PMAP_OBJECT_IMPORTER)) {
+		ctx->nr_importers--;
+		p2pmap_importer_put(importer);
+		rc = 0;
+	}
+	mutex_unlock(&ctx->lock);
+	p2pmap_importer_put(importer);
+	return rc;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PCI devices, as importers and exporters, and what the PCI bus says of them.
+ *
+ * An mmap of sysfs resourceN survives the removal of its device without a word
+ * to any notifier of the mm, so the bus is what tells.  When a driver is about
+ * to be bound or unbound, or a device goes, everything that it imports or
+ * exports is taken down before the bus goes on.
+ *
+ * A device object is hashed by being on the list; it leaves the list when it
+ * dies, and whoever comes later makes a new one.  Attach and the bus both hold
+ * device_lock(), so no importer is missed.  An exporter is put on the list
+ * first and looked for on the bus afterwards: if it is still there, its removal
+ * has yet to be announced.
+ */
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "private.h"
+
+DECLARE_RWSEM(p2pmap_devices_lock);
+
+static LIST_HEAD(devices); /* p2pmap_devices_lock */
+
+static struct p2pmap_device *device_find(struct pci_dev *pdev)
+{
+	struct p2pmap_device *device;
+
+	list_for_each_entry(device, &devices, link)
+		if (device->pdev == pdev)
+			return device;
+	return NULL;
+}
+
+static struct p2pmap_device *device_alloc(struct pci_dev *pdev)
+{
+	struct p2pmap_device *device = kzalloc(sizeof(*device), GFP_KERNEL);
+
+	if (!device)
+		return NULL;
+	kref_init(&device->ref);
+	device->pdev = pci_dev_get(pdev);
+	spin_lock_init(&device->lock);
+	INIT_LIST_HEAD(&device->link);
+	INIT_LIST_HEAD(&device->imports);
+	INIT_LIST_HEAD(&device->exports);
+	return device;
+}
+
+/* The living object of a PCI device, with a reference; NULL without memory. */
+struct p2pmap_device *p2pmap_device_get(struct pci_dev *pdev)
+{
+	struct p2pmap_device *device;
+
+	down_write(&p2pmap_devices_lock);
+	device = device_find(pdev);
+	if (device && !kref_get_unless_zero(&device->ref)) {
+		/* On its way to device_free(), which finds it unlinked. */
+		list_del_init(&device->link);
+		device = NULL;
+	}
+	if (!device) {
+		device = device_alloc(pdev);
+		if (device)
+			list_add(&device->link, &devices);
+	}
+	up_write(&p2pmap_devices_lock);
+	return device;
+}
+
+static void device_free(struct kref *ref)
+{
+	struct p2pmap_device *device = container_of(ref, struct p2pmap_device,
+						    ref);
+
+	down_write(&p2pmap_devices_lock);
+	list_del_init(&device->link);
+	up_write(&p2pmap_devices_lock);
+	pci_dev_put(device->pdev);
+	kfree(device);
+}
+
+/* Never called with p2pmap_devices_lock held. */
+void p2pmap_device_put(struct p2pmap_device *device)
+{
+	if (device)
+		kref_put(&device->ref, device_free);
+}
+
+/* Is the device still on its bus? */
+bool p2pmap_device_present(struct pci_dev *pdev)
+{
+	struct pci_dev *found;
+
+	found = pci_get_domain_bus_and_slot(pci_domain_nr(pdev->bus),
+					    pdev->bus->number, pdev->devfn);
+	pci_dev_put(found);
+	return found == pdev;
+}
+
+/*
+ * The device changes hands or goes.  Runs under device_lock(); waits for maps
+ * and unmaps that are going on, none of which waits for user memory.
+ */
+static void device_gone(struct pci_dev *pdev)
+{
+	struct p2pmap_mapping *mapping;
+	struct p2pmap_device *device;
+
+	down_write(&p2pmap_devices_lock);
+	device = device_find(pdev);
+	if (device) {
+		list_del_init(&device->link);
+		device->dead = true;
+		list_for_each_entry(mapping, &device->exports, export_link)
+			p2pmap_mapping_exporter_gone(mapping);
+		list_for_each_entry(mapping, &device->imports, import_link)
+			p2pmap_mapping_importer_gone(mapping);
+		p2pmap_quarantine_release(device);
+	}
+	up_write(&p2pmap_devices_lock);
+}
+
+static int bus_event(struct notifier_block *block, unsigned long event,
+		     void *data)
+{
+	struct device *dev = data;
+
+	switch (event) {
+	case BUS_NOTIFY_BIND_DRIVER:
+	case BUS_NOTIFY_UNBIND_DRIVER:
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+	case BUS_NOTIFY_DEL_DEVICE:
+	case BUS_NOTIFY_REMOVED_DEVICE:
+		device_gone(to_pci_dev(dev));
+		break;
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block bus_notifier = { .notifier_call = bus_event };
+
+int p2pmap_pcidev_init(void)
+{
+	return bus_register_notifier(&pci_bus_type, &bus_notifier);
+}
+
+void p2pmap_pcidev_exit(void)
+{
+	bus_unregister_notifier(&pci_bus_type, &bus_notifier);
+}

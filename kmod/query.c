@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * QUERY: what is mapped at a range, and would MAP take it?  It faults nothing
+ * in, charges nothing and leaves nothing behind.
+ */
+#include <linux/mm.h>
+
+#include "private.h"
+
+/* What is there already of a range of special VMAs. */
+static int peek(u64 addr, u64 length, unsigned long flags,
+		struct p2pmap_frames *frames, struct p2pmap_reason *why)
+{
+	unsigned long at = addr, end = addr + length;
+	struct vm_area_struct *vma;
+	int rc = 0;
+
+	if (mmap_read_lock_killable(current->mm))
+		return -EINTR;
+	while (!rc && at < end) {
+		vma = find_vma(current->mm, at);
+		/* Judged a moment ago, but mmap_lock was dropped since. */
+		if (!vma || vma->vm_start > at ||
+		    p2pmap_vma_kind(vma, at, flags, why) != P2PMAP_KIND_BAR) {
+			rc = -EAGAIN;
+			break;
+		}
+		rc = p2pmap_frames_peek(frames, vma, at,
+					min(end, vma->vm_end), flags, why);
+		at = vma->vm_end;
+	}
+	mmap_read_unlock(current->mm);
+	return rc;
+}
+
+static int query_bar(struct p2pmap_call *call, unsigned long flags,
+		     const struct p2pmap_importer *importer)
+{
+	struct p2pmap_query *cmd = call->cmd;
+	struct p2pmap_route_info route = {};
+	struct p2pmap_frames frames = {};
+	struct p2pmap_bar bar = {};
+	int rc;
+
+	rc = peek(cmd->addr, cmd->length, flags, &frames, &call->why);
+	if (!rc && frames.nr_runs)
+		rc = p2pmap_bar_find(&frames, cmd->addr, &bar, &call->why);
+	if (!rc && bar.pdev && importer)
+		rc = p2pmap_route_find(importer->device->pdev, bar.pdev,
+				       importer->translated, &route,
+				       &call->why);
+	if (!rc && bar.pdev) {
+		cmd->out_exporter = p2pmap_pci_addr(bar.pdev);
+		cmd->out_bar = bar.index;
+		cmd->out_bar_offset = bar.offset;
+		cmd->out_route = route.type;
+		cmd->out_distance = route.distance;
+	}
+	p2pmap_bar_put(&bar);
+	p2pmap_frames_release(&frames, false);
+	return rc;
+}
+
+static int query(struct p2pmap_call *call,
+		 const struct p2pmap_importer *importer)
+{
+	struct p2pmap_query *cmd = call->cmd;
+	int kind, rc = 0;
+
+	kind = p2pmap_range_judge(importer, cmd->flags, cmd->addr, cmd->length,
+				  &call->why);
+	if (kind < 0)
+		return kind;
+	cmd->out_kind = kind;
+	if (kind == P2PMAP_KIND_BAR)
+		rc = query_bar(call, p2pmap_helper_flags(importer, cmd->flags),
+			       importer);
+	else if (cmd->flags & P2PMAP_MAP_PIN)
+		rc = p2pmap_charge_check(cmd->length >> PAGE_SHIFT,
+					 &call->why);
+	return rc ? rc : p2pmap_respond(call);
+}
+
+int p2pmap_ioctl_query(struct p2pmap_call *call)
+{
+	struct p2pmap_importer *importer = NULL;
+	struct p2pmap_query *cmd = call->cmd;
+	struct p2pmap_object *object;
+	int rc;
+
+	if (cmd->reserved)
+		return -EINVAL;
+	rc = p2pmap_check_range(cmd->flags, cmd->addr, cmd->length, &call->why);
+	if (rc)
+		return rc;
+	if (cmd->importer) {
+		object = p2pmap_object_get(call->ctx, cmd->importer,
+					   P2PMAP_OBJECT_IMPORTER);
+		if (!object)
+			return -ENOENT;
+		importer = container_of(object, struct p2pmap_importer,
+					object);
+	}
+	rc = query(call, importer);
+	if (importer)
+		p2pmap_importer_put(importer);
+	return rc;
+}

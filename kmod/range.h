@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The lower half of the module: from a range of virtual memory to DMA
+ * addresses.  Nothing here knows of files, ioctls or processes' handles.
+ *
+ *   frames  what lies behind a range, as physically contiguous runs
+ *   bar     which PCI device's BAR a run lies in
+ *   route   how a transaction gets from importer to exporter
+ *   dma     what the DMA API made of the frames
+ *   blocks  what of it the importer reaches just now
+ *   iommu   cut a piece off and put one back, inside the DMA API's domain
+ *
+ * Functions that fail take a "why" to fill, which may be NULL.
+ */
+#ifndef P2PMAP_RANGE_H
+#define P2PMAP_RANGE_H
+
+#include <linux/dma-mapping.h>
+#include <linux/iommu.h>
+#include <linux/pci.h>
+#include <linux/scatterlist.h>
+#include <p2pmap/abi.h>
+
+#include "vma_dma_map.h"
+
+struct mmu_interval_notifier;
+
+/* Pages that are looked at in one go; also the bound on a batch of pins. */
+#define P2PMAP_BATCH 512
+
+static inline int p2pmap_fail(struct p2pmap_reason *why, int error, u32 code,
+			      u64 value)
+{
+	if (why) {
+		why->code = code;
+		why->value[0] = value;
+	}
+	return error;
+}
+
+static inline struct p2pmap_pci_addr p2pmap_pci_addr(struct pci_dev *pdev)
+{
+	return (struct p2pmap_pci_addr){
+		.domain = pci_domain_nr(pdev->bus),
+		.bus = pdev->bus->number,
+		.devfn = pdev->devfn,
+	};
+}
+
+static inline int p2pmap_fail_pci(struct p2pmap_reason *why, int error,
+				  u32 code, struct pci_dev *pdev)
+{
+	if (why)
+		why->pci = p2pmap_pci_addr(pdev);
+	return p2pmap_fail(why, error, code, 0);
+}
+
+/* frames.c */
+
+/* A physically contiguous part of a range; runs follow the range in order. */
+struct p2pmap_run {
+	phys_addr_t phys;
+	u64 length;
+};
+
+/*
+ * The frames behind a range.  If @pinned, each page of each run holds one pin
+ * that belongs to this object.  Owned and serialised by its user.
+ */
+struct p2pmap_frames {
+	struct p2pmap_run *runs;
+	unsigned int nr_runs;
+	unsigned int max_runs;
+	bool pinned;
+	u64 length;
+};
+
+int p2pmap_vma_kind(struct vm_area_struct *vma, unsigned long start,
+		    unsigned long vma_dma_flags, struct p2pmap_reason *why);
+int p2pmap_range_kind(struct mm_struct *mm, unsigned long start,
+		      unsigned long end, unsigned long vma_dma_flags,
+		      struct p2pmap_reason *why);
+int p2pmap_frames_add(struct p2pmap_frames *frames, struct vm_area_struct *vma,
+		      unsigned long start, unsigned long end,
+		      unsigned long vma_dma_flags,
+		      struct mmu_interval_notifier *notifier,
+		      unsigned long seq, struct p2pmap_reason *why);
+int p2pmap_frames_peek(struct p2pmap_frames *frames, struct vm_area_struct *vma,
+		       unsigned long start, unsigned long end,
+		       unsigned long vma_dma_flags, struct p2pmap_reason *why);
+void p2pmap_frames_mark_dirty(const struct p2pmap_frames *frames);
+void p2pmap_frames_release(struct p2pmap_frames *frames, bool dirty);
+
+/* bar.c */
+
+/* A place in a BAR; holds a reference to @pdev, if any. */
+struct p2pmap_bar {
+	struct pci_dev *pdev;
+	unsigned int index;
+	u64 offset;
+};
+
+int p2pmap_bar_find(const struct p2pmap_frames *frames, unsigned long start,
+		    struct p2pmap_bar *bar, struct p2pmap_reason *why);
+void p2pmap_bar_put(struct p2pmap_bar *bar);
+
+/* route.c */
+struct p2pmap_route_info {
+	enum p2pmap_route type;
+	unsigned int distance;
+};
+
+int p2pmap_route_find(struct pci_dev *importer, struct pci_dev *exporter,
+		      bool translated, struct p2pmap_route_info *route,
+		      struct p2pmap_reason *why);
+
+/* iommu.c */
+bool p2pmap_iommu_translates(struct device *dev);
+bool p2pmap_iommu_enforces(struct device *dev);
+int p2pmap_iommu_owner_check(struct device *dev);
+u32 p2pmap_iommu_group(struct device *dev);
+void p2pmap_iommu_cut(struct device *dev, dma_addr_t iova, u64 length);
+void p2pmap_iommu_flush(struct device *dev);
+int p2pmap_iommu_put_back(struct device *dev, dma_addr_t iova, phys_addr_t phys,
+			  u64 length, bool write, enum p2pmap_kind kind);
+u64 p2pmap_iommu_page_sizes(struct device *dev);
+
+/* dma.c */
+
+/* What one call of the DMA API made: @sgt for RAM, else by @dma_addr alone. */
+struct p2pmap_chunk {
+	u64 offset;
+	u64 length;
+	phys_addr_t phys;
+	dma_addr_t dma_addr;
+	struct sg_table sgt;
+};
+
+/*
+ * The DMA side of a range.  prepare allocates, map does not; unmap needs no
+ * memory and cannot fail.  Serialised by its user.
+ */
+struct p2pmap_dma {
+	struct device *dev;
+	enum p2pmap_kind kind;
+	bool write;
+	bool translated;
+	u64 page_sizes; /* of the IOMMU, if translated */
+	bool mapped;
+	unsigned int nr_chunks;
+	unsigned int nr_extents;
+	struct p2pmap_chunk *chunks;
+	struct vma_dma_extent *extents;
+};
+
+int p2pmap_dma_prepare(struct p2pmap_dma *dma,
+		       const struct p2pmap_frames *frames,
+		       struct p2pmap_reason *why);
+int p2pmap_dma_map(struct p2pmap_dma *dma, struct p2pmap_reason *why);
+void p2pmap_dma_unmap(struct p2pmap_dma *dma);
+void p2pmap_dma_free(struct p2pmap_dma *dma);
+dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset);
+
+/* blocks.c */
+enum p2pmap_block_state {
+	P2PMAP_BLOCK_LIVE, /* the importer reaches the memory */
+	P2PMAP_BLOCK_CUT, /* cut off with its neighbour, will come back */
+	P2PMAP_BLOCK_LOST, /* the memory went */
+	P2PMAP_BLOCK_SINK, /* lost, and the sink lies there */
+};
+
+/* Pages [first, first + nr) of a mapping; the unit in which it is cut. */
+struct p2pmap_block {
+	u32 first;
+	u32 nr : 30;
+	u32 state : 2;
+};
+
+struct p2pmap_blocks {
+	struct p2pmap_block *v;
+	unsigned int nr;
+	unsigned int max;
+	u64 pages[4]; /* by state */
+};
+
+int p2pmap_blocks_build(struct p2pmap_blocks *blocks,
+			const struct p2pmap_dma *dma,
+			const struct p2pmap_frames *frames);
+void p2pmap_blocks_settle(struct p2pmap_blocks *blocks,
+			  const struct p2pmap_dma *dma);
+unsigned int p2pmap_blocks_find(const struct p2pmap_blocks *blocks, u32 page);
+void p2pmap_blocks_set(struct p2pmap_blocks *blocks, unsigned int i,
+		       enum p2pmap_block_state state);
+bool p2pmap_blocks_split(struct p2pmap_blocks *blocks, u32 page);
+unsigned int p2pmap_blocks_of_run(const struct p2pmap_dma *dma, u32 first,
+				  dma_addr_t iova, phys_addr_t phys, u64 length,
+				  struct p2pmap_block *v);
+void p2pmap_blocks_replace(struct p2pmap_blocks *blocks, u32 first, u32 nr,
+			   const struct p2pmap_block *v, unsigned int nr_v);
+bool p2pmap_blocks_room(const struct p2pmap_blocks *blocks, unsigned int extra);
+struct p2pmap_block *p2pmap_blocks_grow(struct p2pmap_blocks *blocks,
+					struct p2pmap_block *v,
+					unsigned int max);
+void p2pmap_blocks_free(struct p2pmap_blocks *blocks);
+
+/* vma_dma.c */
+
+/* What one user of the helper mapped.  Serialised by its user. */
+struct vma_dma_map {
+	struct device *dev;
+	struct mmu_interval_notifier *notifier;
+	unsigned long flags;
+	unsigned long seq;
+	unsigned long start;
+	bool kind_known;
+	enum p2pmap_kind kind;
+	struct p2pmap_frames frames;
+	struct p2pmap_bar bar;
+	struct p2pmap_route_info route;
+	struct p2pmap_dma dma;
+	struct p2pmap_reason *why;
+};
+
+void vma_dma_map_reset(struct vma_dma_map *map);
+
+#endif /* P2PMAP_RANGE_H */

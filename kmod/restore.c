@@ -1,0 +1,697 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Restoring: revoked memory comes back under the DMA address it had.
+ *
+ * Three things are put back here: what was cut only because its neighbour went
+ * (always, by the worker), what was lost (on REMAP, or by the worker if the
+ * mapping has P2PMAP_MAP_RESTORE), and sinks under what stays lost.
+ *
+ * A restore collects the frames of every hole in its range without any lock of
+ * ours, then maps them all under the mapping's lock if the notifier was silent
+ * meanwhile.  All or nothing.  restore_lock admits one restore at a time; it is
+ * held while user memory is faulted in, so nobody who tears a mapping down ever
+ * waits for it: teardown makes the mapping DOWN, and the restore finds out.
+ */
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
+
+#include "private.h"
+
+/* RAM can be invalidated hundreds of times a second; do not play along. */
+#define RESTORE_INTERVAL (HZ / 10)
+#define RESTORE_TRIES 16
+#define SINK_BATCH 512
+
+/*
+ * A part of one chunk with nothing live in it, what is to fill it, and how many
+ * blocks that makes.
+ */
+struct hole {
+	u32 first;
+	u32 nr;
+	unsigned int nr_v;
+	struct p2pmap_frames frames;
+};
+
+struct restore {
+	struct p2pmap_mapping *mapping;
+	u32 first;
+	u32 end;
+	bool lost_too;
+	unsigned long seq;
+	struct hole *holes;
+	unsigned int nr_holes;
+	unsigned int max_holes;
+	struct p2pmap_block *v; /* the new blocks of all holes */
+	unsigned int nr_v;
+	struct p2pmap_reason *why;
+};
+
+static bool wanted(const struct restore *restore,
+		   const struct p2pmap_block *block)
+{
+	return block->state == P2PMAP_BLOCK_CUT ||
+	       (restore->lost_too && block->state != P2PMAP_BLOCK_LIVE);
+}
+
+/* Give @blocks room for @extra more; the lock is dropped to allocate. */
+static int make_room(struct p2pmap_mapping *mapping, unsigned int extra)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	struct p2pmap_block *v;
+	unsigned int max;
+
+	lockdep_assert_held(&mapping->lock);
+	while (!p2pmap_blocks_room(blocks, extra)) {
+		max = blocks->nr + extra + 32;
+		mutex_unlock(&mapping->lock);
+		v = kvmalloc_array(max, sizeof(*v), GFP_KERNEL_ACCOUNT);
+		mutex_lock(&mapping->lock);
+		if (!v)
+			return -ENOMEM;
+		v = p2pmap_blocks_grow(blocks, v, max);
+		/* kvfree() may sleep, which a mutex allows, and never reclaims. */
+		kvfree(v);
+	}
+	return 0;
+}
+
+static int check_state(struct restore *restore)
+{
+	struct p2pmap_mapping *mapping = restore->mapping;
+
+	if (mapping->state != P2PMAP_MAPPING_MAPPED || mapping->exporter_gone)
+		return p2pmap_fail(restore->why, -ENODEV,
+				   P2PMAP_REASON_DEVICE_GONE, 0);
+	return 0;
+}
+
+/* Blocks begin and end where the restore does, unless they are live. */
+static int split_edges(struct restore *restore)
+{
+	struct p2pmap_blocks *blocks = &restore->mapping->blocks;
+	u32 pages = restore->mapping->length >> PAGE_SHIFT;
+	u32 edge[2] = { restore->first, restore->end };
+	unsigned int i, k;
+	int rc;
+
+	rc = make_room(restore->mapping, 2);
+	for (k = 0; !rc && k < ARRAY_SIZE(edge); k++) {
+		if (edge[k] == pages)
+			continue;
+		i = p2pmap_blocks_find(blocks, edge[k]);
+		if (blocks->v[i].state != P2PMAP_BLOCK_LIVE)
+			p2pmap_blocks_split(blocks, edge[k]);
+	}
+	return rc;
+}
+
+/* Addresses do not follow each other from one chunk to the next. */
+static bool begins_chunk(struct p2pmap_mapping *mapping, u32 page)
+{
+	const struct p2pmap_dma *dma = &mapping->map->dma;
+	unsigned int i;
+
+	for (i = 1; i < dma->nr_chunks; i++)
+		if (dma->chunks[i].offset == (u64)page << PAGE_SHIFT)
+			return true;
+	return false;
+}
+
+/* List the holes in the range, as many as fit; returns how many there are. */
+static unsigned int list_holes(struct restore *restore)
+{
+	struct p2pmap_blocks *blocks = &restore->mapping->blocks;
+	struct hole *hole = NULL;
+	unsigned int i, nr = 0;
+	u32 next = 0;
+
+	for (i = p2pmap_blocks_find(blocks, restore->first);
+	     i < blocks->nr && blocks->v[i].first < restore->end; i++) {
+		struct p2pmap_block *block = &blocks->v[i];
+
+		if (!wanted(restore, block))
+			continue;
+		if (nr && next == block->first &&
+		    !begins_chunk(restore->mapping, next)) {
+			if (hole)
+				hole->nr += block->nr;
+		} else {
+			hole = nr < restore->max_holes ?
+				       &restore->holes[nr] : NULL;
+			nr++;
+			if (hole)
+				*hole = (struct hole){ .first = block->first,
+						       .nr = block->nr };
+		}
+		next = block->first + block->nr;
+	}
+	return nr;
+}
+
+static int find_holes(struct restore *restore)
+{
+	struct p2pmap_mapping *mapping = restore->mapping;
+	unsigned int nr;
+	int rc;
+
+	for (;;) {
+		mutex_lock(&mapping->lock);
+		rc = check_state(restore);
+		if (!rc)
+			rc = split_edges(restore);
+		if (!rc)
+			rc = check_state(restore);
+		nr = rc ? 0 : list_holes(restore);
+		mutex_unlock(&mapping->lock);
+		if (rc || nr <= restore->max_holes) {
+			restore->nr_holes = nr;
+			return rc;
+		}
+		kvfree(restore->holes);
+		restore->max_holes = nr + 8;
+		restore->holes = kvcalloc(restore->max_holes,
+					  sizeof(*restore->holes),
+					  GFP_KERNEL_ACCOUNT);
+		if (!restore->holes)
+			return -ENOMEM;
+	}
+}
+
+static int fill_vma(struct restore *restore, struct hole *hole,
+		    struct vm_area_struct *vma, unsigned long at,
+		    unsigned long end)
+{
+	struct p2pmap_mapping *mapping = restore->mapping;
+	int kind;
+
+	kind = p2pmap_vma_kind(vma, at, mapping->map->flags, restore->why);
+	if (kind < 0)
+		return kind;
+	if (kind != mapping->map->kind)
+		return p2pmap_fail(restore->why, -EFAULT, P2PMAP_REASON_MIXED,
+				   at);
+	/* The worker must not wait for a monitor that may never answer. */
+	if (current->mm != mapping->mm && userfaultfd_armed(vma))
+		return -EFAULT;
+	return p2pmap_frames_add(&hole->frames, vma, at, end,
+				 mapping->map->flags, &mapping->notifier,
+				 restore->seq, restore->why);
+}
+
+/* Collect the frames of one hole; mmap_lock is held. */
+static int fill_hole(struct restore *restore, struct hole *hole)
+{
+	struct mm_struct *mm = restore->mapping->mm;
+	unsigned long at = restore->mapping->start +
+			   ((u64)hole->first << PAGE_SHIFT);
+	unsigned long end = at + ((u64)hole->nr << PAGE_SHIFT);
+	struct vm_area_struct *vma;
+	int rc = 0;
+
+	while (!rc && at < end) {
+		vma = find_vma(mm, at);
+		if (!vma || vma->vm_start > at)
+			return p2pmap_fail(restore->why, -EFAULT,
+					   P2PMAP_REASON_HOLE, at);
+		rc = fill_vma(restore, hole, vma, at, min(end, vma->vm_end));
+		at = vma->vm_end;
+	}
+	return rc;
+}
+
+/* What is mapped there now must be the BAR of the same exporter. */
+static int check_exporter(struct restore *restore, struct hole *hole)
+{
+	struct p2pmap_mapping *mapping = restore->mapping;
+	struct p2pmap_bar bar;
+	unsigned long start = mapping->start + ((u64)hole->first << PAGE_SHIFT);
+	bool same;
+	int rc;
+
+	if (mapping->map->kind != P2PMAP_KIND_BAR)
+		return 0;
+	rc = p2pmap_bar_find(&hole->frames, start, &bar, restore->why);
+	if (rc)
+		return rc;
+	same = bar.pdev == mapping->map->bar.pdev;
+	p2pmap_bar_put(&bar);
+	if (same)
+		return 0;
+	return p2pmap_fail(restore->why, -EFAULT, P2PMAP_REASON_SEVERAL_BARS,
+			   start);
+}
+
+static int fill_holes(struct restore *restore)
+{
+	struct mm_struct *mm = restore->mapping->mm;
+	unsigned int i;
+	int rc = 0;
+
+	restore->seq = mmu_interval_read_begin(&restore->mapping->notifier);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for (i = 0; !rc && i < restore->nr_holes; i++)
+		rc = fill_hole(restore, &restore->holes[i]);
+	mmap_read_unlock(mm);
+	for (i = 0; !rc && i < restore->nr_holes; i++)
+		rc = check_exporter(restore, &restore->holes[i]);
+	return rc;
+}
+
+/* Compute the new blocks of a hole, or count them. */
+static unsigned int hole_blocks(struct restore *restore, struct hole *hole,
+				struct p2pmap_block *v)
+{
+	const struct p2pmap_dma *dma = &restore->mapping->map->dma;
+	u32 first = hole->first;
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < hole->frames.nr_runs; i++) {
+		struct p2pmap_run *run = &hole->frames.runs[i];
+
+		nr += p2pmap_blocks_of_run(dma, first,
+					   p2pmap_dma_addr(dma, (u64)first
+								<< PAGE_SHIFT),
+					   run->phys, run->length,
+					   v ? v + nr : NULL);
+		first += run->length >> PAGE_SHIFT;
+	}
+	return nr;
+}
+
+static int plan_blocks(struct restore *restore)
+{
+	struct hole *hole;
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < restore->nr_holes; i++) {
+		hole = &restore->holes[i];
+		hole->nr_v = hole_blocks(restore, hole, NULL);
+		nr += hole->nr_v;
+	}
+	restore->v = kvmalloc_array(nr, sizeof(*restore->v),
+				    GFP_KERNEL_ACCOUNT);
+	if (!restore->v)
+		return -ENOMEM;
+	restore->nr_v = nr;
+	for (i = 0, nr = 0; i < restore->nr_holes; i++) {
+		hole = &restore->holes[i];
+		hole_blocks(restore, hole, restore->v + nr);
+		nr += hole->nr_v;
+	}
+	return 0;
+}
+
+static dma_addr_t page_iova(struct p2pmap_mapping *mapping, u32 page)
+{
+	return p2pmap_dma_addr(&mapping->map->dma, (u64)page << PAGE_SHIFT);
+}
+
+/* Pages that lie in one chunk and were mapped by whole calls. */
+static void cut_pages(struct p2pmap_mapping *mapping, u32 first, u32 nr)
+{
+	if (nr)
+		p2pmap_iommu_cut(mapping->map->dev, page_iova(mapping, first),
+				 (u64)nr << PAGE_SHIFT);
+}
+
+/* Take the sink away where it lies; the hole faults until it is filled. */
+static void lift_sinks(struct p2pmap_mapping *mapping, struct hole *hole)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	unsigned int i;
+
+	for (i = p2pmap_blocks_find(blocks, hole->first);
+	     i < blocks->nr && blocks->v[i].first < hole->first + hole->nr;
+	     i++) {
+		if (blocks->v[i].state != P2PMAP_BLOCK_SINK)
+			continue;
+		cut_pages(mapping, blocks->v[i].first, blocks->v[i].nr);
+		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_LOST);
+	}
+}
+
+/* Map a hole's runs; if that fails nothing of it stays mapped. */
+static int map_hole(struct p2pmap_mapping *mapping, struct hole *hole)
+{
+	struct vma_dma_map *map = mapping->map;
+	u32 page = hole->first;
+	unsigned int i;
+	int rc;
+
+	lift_sinks(mapping, hole);
+	if (map->dma.write && map->kind == P2PMAP_KIND_RAM)
+		p2pmap_frames_mark_dirty(&hole->frames);
+	for (i = 0; i < hole->frames.nr_runs; i++) {
+		struct p2pmap_run *run = &hole->frames.runs[i];
+
+		rc = p2pmap_iommu_put_back(map->dev, page_iova(mapping, page),
+					   run->phys, run->length,
+					   map->dma.write, map->kind);
+		if (rc) {
+			cut_pages(mapping, hole->first, page - hole->first);
+			return rc;
+		}
+		page += run->length >> PAGE_SHIFT;
+	}
+	return 0;
+}
+
+static int map_holes(struct restore *restore)
+{
+	struct p2pmap_mapping *mapping = restore->mapping;
+	const struct p2pmap_block *v = restore->v;
+	struct hole *hole;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < restore->nr_holes; i++) {
+		rc = map_hole(mapping, &restore->holes[i]);
+		if (!rc)
+			continue;
+		while (i--)
+			cut_pages(mapping, restore->holes[i].first,
+				  restore->holes[i].nr);
+		return rc;
+	}
+	for (i = 0; i < restore->nr_holes; i++) {
+		hole = &restore->holes[i];
+		p2pmap_blocks_replace(&mapping->blocks, hole->first, hole->nr,
+				      v, hole->nr_v);
+		v += hole->nr_v;
+	}
+	if (mapping->blocks.pages[P2PMAP_BLOCK_LIVE] ==
+	    mapping->length >> PAGE_SHIFT)
+		p2pmap_mapping_bump(mapping, true);
+	return 0;
+}
+
+/* The memory stood still: let the importer have it back. */
+static int apply(struct restore *restore)
+{
+	struct p2pmap_mapping *mapping = restore->mapping;
+	int rc;
+
+	mutex_lock(&mapping->lock);
+	rc = make_room(mapping, restore->nr_v);
+	if (!rc)
+		rc = check_state(restore);
+	if (!rc && mmu_interval_read_retry(&mapping->notifier, restore->seq))
+		rc = -EAGAIN;
+	if (!rc)
+		rc = map_holes(restore);
+	mutex_unlock(&mapping->lock);
+	return rc;
+}
+
+static void restore_reset(struct restore *restore)
+{
+	unsigned int i;
+
+	for (i = 0; i < restore->nr_holes; i++)
+		p2pmap_frames_release(&restore->holes[i].frames, false);
+	restore->nr_holes = 0;
+	kvfree(restore->v);
+	restore->v = NULL;
+}
+
+/* Restore what is not live in pages [first, end); restore_lock is held. */
+static int restore_pages(struct p2pmap_mapping *mapping, u32 first, u32 end,
+			 bool lost_too, struct p2pmap_reason *why)
+{
+	struct restore restore = {
+		.mapping = mapping,
+		.first = first,
+		.end = end,
+		.lost_too = lost_too,
+		.why = why,
+	};
+	int tries, rc;
+
+	lockdep_assert_held(&mapping->restore_lock);
+	for (tries = 0; tries < RESTORE_TRIES; tries++) {
+		rc = find_holes(&restore);
+		if (rc || !restore.nr_holes)
+			break;
+		rc = fill_holes(&restore);
+		if (!rc)
+			rc = plan_blocks(&restore);
+		if (!rc)
+			rc = apply(&restore);
+		restore_reset(&restore);
+		if (rc != -EAGAIN)
+			break;
+		cond_resched();
+	}
+	kvfree(restore.holes);
+	if (rc == -EAGAIN)
+		p2pmap_fail(why, rc, P2PMAP_REASON_BUSY_MEMORY, 0);
+	return rc;
+}
+
+/* What did not come back for a reason that lasts is lost. */
+static void give_up(struct p2pmap_mapping *mapping, u32 first, u32 end)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	bool lost = false;
+	unsigned int i;
+
+	mutex_lock(&mapping->lock);
+	for (i = p2pmap_blocks_find(blocks, first);
+	     i < blocks->nr && blocks->v[i].first < end; i++) {
+		if (blocks->v[i].state != P2PMAP_BLOCK_CUT)
+			continue;
+		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_LOST);
+		lost = true;
+	}
+	if (lost && mapping->state == P2PMAP_MAPPING_MAPPED)
+		p2pmap_event_post(mapping, &(struct p2pmap_pending){
+			.offset = (u64)first << PAGE_SHIFT,
+			.end = (u64)end << PAGE_SHIFT,
+			.reasons = P2PMAP_EVENT_CHANGED,
+		});
+	mutex_unlock(&mapping->lock);
+}
+
+/* The next part that the worker should restore, from @at on. */
+static bool next_part(struct p2pmap_mapping *mapping, u32 at, u32 *first,
+		      u32 *end, bool *lost)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	struct restore wish = {
+		.lost_too = mapping->flags & P2PMAP_MAP_RESTORE,
+	};
+	bool found = false;
+	unsigned int i;
+
+	mutex_lock(&mapping->lock);
+	if (mapping->state != P2PMAP_MAPPING_MAPPED || mapping->exporter_gone)
+		goto unlock;
+	for (i = p2pmap_blocks_find(blocks, at); !found && i < blocks->nr;
+	     i++) {
+		struct p2pmap_block *block = &blocks->v[i];
+
+		if (block->first + block->nr <= at || !wanted(&wish, block))
+			continue;
+		*first = max(at, block->first);
+		*end = block->first + block->nr;
+		if (mapping->map->kind == P2PMAP_KIND_RAM)
+			*end = min_t(u32, *end, round_down(*first, P2PMAP_BATCH)
+							+ P2PMAP_BATCH);
+		*lost = block->state != P2PMAP_BLOCK_CUT;
+		found = true;
+	}
+unlock:
+	mutex_unlock(&mapping->lock);
+	return found;
+}
+
+static void post_restored(struct p2pmap_mapping *mapping, u32 first, u32 end)
+{
+	p2pmap_event_post(mapping, &(struct p2pmap_pending){
+		.offset = (u64)first << PAGE_SHIFT,
+		.end = (u64)end << PAGE_SHIFT,
+		.reasons = P2PMAP_EVENT_RESTORED,
+	});
+}
+
+/* Restore part by part; true if something is worth another try. */
+static bool restore_parts(struct p2pmap_mapping *mapping)
+{
+	bool again = false, lost;
+	u32 at = 0, first, end;
+	int rc;
+
+	for (; next_part(mapping, at, &first, &end, &lost); at = end) {
+		rc = restore_pages(mapping, first, end,
+				   mapping->flags & P2PMAP_MAP_RESTORE, NULL);
+		if (rc == -EAGAIN || rc == -ENOMEM || rc == -EINTR)
+			again = true;
+		else if (rc && rc != -ENODEV)
+			give_up(mapping, first, end);
+		else if (!rc && lost)
+			post_restored(mapping, first, end);
+		cond_resched();
+	}
+	return again;
+}
+
+/*
+ * Put the sink under lost block @i, page by page; with the mapping's lock held.
+ * False, and nothing there, if memory for it is short.
+ */
+bool p2pmap_sink_place(struct p2pmap_mapping *mapping, unsigned int i)
+{
+	struct p2pmap_block *block = &mapping->blocks.v[i];
+	struct vma_dma_map *map = mapping->map;
+	u32 done;
+
+	lockdep_assert_held(&mapping->lock);
+	for (done = 0; done < block->nr; done++) {
+		if (!p2pmap_iommu_put_back(map->dev,
+					   page_iova(mapping,
+						     block->first + done),
+					   page_to_phys(mapping->sink),
+					   PAGE_SIZE, map->dma.write,
+					   P2PMAP_KIND_RAM))
+			continue;
+		cut_pages(mapping, block->first, done);
+		return false;
+	}
+	p2pmap_blocks_set(&mapping->blocks, i, P2PMAP_BLOCK_SINK);
+	return true;
+}
+
+/* Place one batch of sinks; 0 when none is missing. */
+static int place_sinks(struct p2pmap_mapping *mapping)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	unsigned int i;
+	int rc = 0;
+
+	mutex_lock(&mapping->lock);
+	if (mapping->state != P2PMAP_MAPPING_MAPPED || make_room(mapping, 1) ||
+	    mapping->state != P2PMAP_MAPPING_MAPPED)
+		goto unlock;
+	for (i = 0; i < blocks->nr; i++) {
+		if (blocks->v[i].state != P2PMAP_BLOCK_LOST)
+			continue;
+		if (blocks->v[i].nr > SINK_BATCH)
+			p2pmap_blocks_split(blocks,
+					    blocks->v[i].first + SINK_BATCH);
+		rc = p2pmap_sink_place(mapping, i) ? 1 : -ENOMEM;
+		break;
+	}
+unlock:
+	mutex_unlock(&mapping->lock);
+	return rc;
+}
+
+static bool restore_sinks(struct p2pmap_mapping *mapping)
+{
+	int rc;
+
+	do {
+		rc = place_sinks(mapping);
+		cond_resched();
+	} while (rc > 0);
+	return rc < 0;
+}
+
+/*
+ * Let the worker look at the mapping, but not too often; with its lock held and
+ * the mapping MAPPED.  Once it is DOWN nobody schedules again.
+ */
+void p2pmap_restore_schedule(struct p2pmap_mapping *mapping)
+{
+	unsigned long next = READ_ONCE(mapping->restored_at) + RESTORE_INTERVAL;
+	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 1;
+
+	lockdep_assert_held(&mapping->lock);
+	p2pmap_mapping_get(mapping);
+	if (!queue_delayed_work(p2pmap_workqueue, &mapping->restore_work,
+				delay))
+		p2pmap_mapping_put(mapping);
+}
+
+/* The mapping is DOWN.  A worker that runs already finds that out itself. */
+void p2pmap_restore_cancel(struct p2pmap_mapping *mapping)
+{
+	if (cancel_delayed_work(&mapping->restore_work))
+		p2pmap_mapping_put(mapping);
+}
+
+void p2pmap_restore_work(struct work_struct *work)
+{
+	struct p2pmap_mapping *mapping =
+		container_of(to_delayed_work(work), struct p2pmap_mapping,
+			     restore_work);
+	bool again = true;
+
+	if (mutex_trylock(&mapping->restore_lock)) {
+		again = false;
+		if (mmget_not_zero(mapping->mm)) {
+			again = restore_parts(mapping);
+			mmput_async(mapping->mm);
+		}
+		if (mapping->sink)
+			again |= restore_sinks(mapping);
+		WRITE_ONCE(mapping->restored_at, jiffies);
+		mutex_unlock(&mapping->restore_lock);
+	}
+	mutex_lock(&mapping->lock);
+	if (again && mapping->state == P2PMAP_MAPPING_MAPPED)
+		p2pmap_restore_schedule(mapping);
+	mutex_unlock(&mapping->lock);
+	p2pmap_mapping_put(mapping);
+}
+
+static int remap(struct p2pmap_mapping *mapping, struct p2pmap_remap *cmd,
+		 struct p2pmap_reason *why)
+{
+	u64 end = cmd->length ? cmd->offset + cmd->length : mapping->length;
+	int rc;
+
+	if (cmd->offset >= mapping->length || end > mapping->length)
+		return -EINVAL;
+	if (!p2pmap_mapping_cuttable(mapping))
+		return -EOPNOTSUPP;
+	if (mutex_lock_killable(&mapping->restore_lock))
+		return -EINTR;
+	rc = restore_pages(mapping, cmd->offset >> PAGE_SHIFT,
+			   end >> PAGE_SHIFT, true, why);
+	mutex_unlock(&mapping->restore_lock);
+	return rc;
+}
+
+int p2pmap_ioctl_remap(struct p2pmap_call *call)
+{
+	struct p2pmap_remap *cmd = call->cmd;
+	struct p2pmap_mapping *mapping;
+	struct p2pmap_object *object;
+	int rc;
+
+	if (cmd->flags)
+		return -EOPNOTSUPP;
+	if (cmd->reserved || cmd->reserved2 ||
+	    !PAGE_ALIGNED(cmd->offset | cmd->length) ||
+	    cmd->offset + cmd->length < cmd->offset)
+		return -EINVAL;
+	object = p2pmap_object_get(call->ctx, cmd->id, P2PMAP_OBJECT_MAPPING);
+	if (!object)
+		return -ENOENT;
+	mapping = container_of(object, struct p2pmap_mapping, object);
+	rc = remap(mapping, cmd, &call->why);
+	if (!rc) {
+		mutex_lock(&mapping->lock);
+		cmd->out_generation = mapping->generation;
+		cmd->out_flags = p2pmap_mapping_status(mapping);
+		mutex_unlock(&mapping->lock);
+		rc = p2pmap_respond(call);
+	}
+	p2pmap_mapping_put(mapping);
+	return rc;
+}

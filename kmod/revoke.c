@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Revocation: an importer is cut off before the kernel gives memory away.
+ *
+ * The invariant: when the notifier returns, no DMA reaches what was
+ * invalidated.  Everything here runs under the mapping's lock, in reclaim as
+ * well; it frees nothing, allocates nothing that may sleep, and makes no IOMMU
+ * call for what is not live (blocks.c says why that matters).
+ *
+ * Order within a cut: the generation changes, the IOMMU is told, the blocks
+ * are marked, the event is posted.  Bringing back what was cut only because
+ * its neighbour went, and placing sinks, needs memory and is a worker's job
+ * (restore.c).
+ */
+#include <linux/mm.h>
+
+#include "private.h"
+
+/* For so few lost pages the notifier places the sink itself. */
+#define SINK_NOW 8
+
+static u32 event_reason(enum mmu_notifier_event event)
+{
+	switch (event) {
+	case MMU_NOTIFY_UNMAP:
+		return P2PMAP_EVENT_UNMAPPED;
+	case MMU_NOTIFY_PROTECTION_VMA:
+	case MMU_NOTIFY_PROTECTION_PAGE:
+		return P2PMAP_EVENT_PROTECTION;
+	case MMU_NOTIFY_SOFT_DIRTY:
+		return P2PMAP_EVENT_SOFT_DIRTY;
+	case MMU_NOTIFY_RELEASE:
+		return P2PMAP_EVENT_EXIT;
+	default:
+		return P2PMAP_EVENT_CHANGED;
+	}
+}
+
+/* The next generation: odd while all is live, even otherwise. */
+void p2pmap_mapping_bump(struct p2pmap_mapping *mapping, bool live)
+{
+	u64 generation = mapping->generation + 1;
+
+	lockdep_assert_held(&mapping->lock);
+	if ((generation & 1) != live)
+		generation++;
+	WRITE_ONCE(mapping->generation, generation);
+	p2pmap_slot_set(mapping->ctx, mapping->slot, generation);
+	/* Seen before anything that follows, above all before a cut. */
+	smp_mb();
+}
+
+/* Bytes [from, to) that were cut, as far as any were. */
+struct cut {
+	u64 from;
+	u64 to;
+};
+
+static void cut_iova(struct p2pmap_mapping *mapping, dma_addr_t iova,
+		     u64 length)
+{
+	if (length)
+		p2pmap_iommu_cut(mapping->map->dev, iova, length);
+}
+
+/*
+ * Cut every block that touches pages [first, end) and is mapped; neighbours
+ * that are contiguous for the device go in one call.  They become CUT.
+ */
+static struct cut cut_blocks(struct p2pmap_mapping *mapping, u32 first, u32 end,
+			     bool sinks_too)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	struct cut cut = { .from = U64_MAX };
+	dma_addr_t iova = 0, at;
+	u64 length = 0, size;
+	unsigned int i;
+
+	for (i = p2pmap_blocks_find(blocks, first);
+	     i < blocks->nr && blocks->v[i].first < end; i++) {
+		struct p2pmap_block *block = &blocks->v[i];
+		u64 offset = (u64)block->first << PAGE_SHIFT;
+
+		if (block->state != P2PMAP_BLOCK_LIVE &&
+		    !(sinks_too && block->state == P2PMAP_BLOCK_SINK))
+			continue;
+		if (!cut.to)
+			p2pmap_mapping_bump(mapping, false);
+		at = p2pmap_dma_addr(&mapping->map->dma, offset);
+		size = (u64)block->nr << PAGE_SHIFT;
+		if (at != iova + length) {
+			cut_iova(mapping, iova, length);
+			iova = at;
+			length = 0;
+		}
+		length += size;
+		cut.from = min(cut.from, offset);
+		cut.to = offset + size;
+		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_CUT);
+	}
+	cut_iova(mapping, iova, length);
+	return cut;
+}
+
+/*
+ * What was cut within [first, end) is lost; true if anything was.  Without
+ * room to split a block all of it is lost: wider, but never less.
+ */
+static bool lose_blocks(struct p2pmap_mapping *mapping, u32 first, u32 end)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	bool lost = false;
+	unsigned int i;
+
+	i = p2pmap_blocks_find(blocks, first);
+	if (blocks->v[i].state == P2PMAP_BLOCK_CUT)
+		p2pmap_blocks_split(blocks, first);
+	if (end < mapping->length >> PAGE_SHIFT) {
+		i = p2pmap_blocks_find(blocks, end);
+		if (blocks->v[i].state == P2PMAP_BLOCK_CUT)
+			p2pmap_blocks_split(blocks, end);
+	}
+	for (i = p2pmap_blocks_find(blocks, first);
+	     i < blocks->nr && blocks->v[i].first < end; i++) {
+		if (blocks->v[i].state != P2PMAP_BLOCK_CUT)
+			continue;
+		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_LOST);
+		lost = true;
+	}
+	return lost;
+}
+
+static void sink_now(struct p2pmap_mapping *mapping, u32 first, u32 end)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	unsigned int i;
+
+	if (!mapping->sink || end - first > SINK_NOW)
+		return;
+	for (i = p2pmap_blocks_find(blocks, first);
+	     i < blocks->nr && blocks->v[i].first < end; i++)
+		if (blocks->v[i].state == P2PMAP_BLOCK_LOST &&
+		    blocks->v[i].nr <= SINK_NOW)
+			p2pmap_sink_place(mapping, i);
+}
+
+/* [offset, end) of a mapping goes; cut it off and say so. */
+static void revoke(struct p2pmap_mapping *mapping, u64 offset, u64 end,
+		   u32 reasons)
+{
+	u32 first = offset >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	struct cut cut = cut_blocks(mapping, first, last, false);
+	bool lost = lose_blocks(mapping, first, last);
+
+	if (cut.to || lost) {
+		sink_now(mapping, first, last);
+		p2pmap_event_post(mapping, &(struct p2pmap_pending){
+			.offset = offset,
+			.end = end,
+			.cut_offset = cut.to ? cut.from : 0,
+			.cut_end = cut.to,
+			.reasons = reasons,
+		});
+	}
+	if (blocks->pages[P2PMAP_BLOCK_CUT] ||
+	    (mapping->sink && blocks->pages[P2PMAP_BLOCK_LOST]) ||
+	    (mapping->flags & P2PMAP_MAP_RESTORE))
+		p2pmap_restore_schedule(mapping);
+}
+
+/* The importer keeps what it has; but it is not what is at the address now. */
+static void outdate(struct p2pmap_mapping *mapping, u64 offset, u64 end,
+		    u32 reasons)
+{
+	if (!mapping->stale)
+		p2pmap_mapping_bump(mapping, false);
+	mapping->stale = true;
+	p2pmap_event_post(mapping, &(struct p2pmap_pending){
+		.offset = offset,
+		.end = end,
+		.reasons = reasons,
+		.flags = P2PMAP_EVENT_NOT_CUT,
+	});
+}
+
+/* Pinned pages stay what they are unless the address lets go of them. */
+static bool outdates_pin(u32 reason)
+{
+	return reason & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_CHANGED |
+			 P2PMAP_EVENT_EXIT);
+}
+
+static void invalidated(struct p2pmap_mapping *mapping,
+			const struct mmu_notifier_range *range)
+{
+	u64 start = max_t(u64, range->start, mapping->start) - mapping->start;
+	u64 end = min_t(u64, range->end - mapping->start, mapping->length);
+	u32 reason = event_reason(range->event);
+
+	if (reason == P2PMAP_EVENT_EXIT)
+		p2pmap_event_mm_gone(mapping->ctx);
+	if (p2pmap_mapping_cuttable(mapping))
+		revoke(mapping, start, end, reason);
+	else if (!p2pmap_mapping_pinned(mapping) || outdates_pin(reason))
+		outdate(mapping, start, end, reason);
+}
+
+static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
+			       const struct mmu_notifier_range *range,
+			       unsigned long seq)
+{
+	struct p2pmap_mapping *mapping =
+		container_of(notifier, struct p2pmap_mapping, notifier);
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&mapping->lock);
+	else if (!mutex_trylock(&mapping->lock))
+		return false;
+	mmu_interval_set_seq(notifier, seq);
+	if (mapping->state == P2PMAP_MAPPING_MAPPED)
+		invalidated(mapping, range);
+	mutex_unlock(&mapping->lock);
+	return true;
+}
+
+const struct mmu_interval_notifier_ops p2pmap_mapping_notifier_ops = {
+	.invalidate = mapping_invalidate,
+};
+
+static void dma_down(struct p2pmap_mapping *mapping)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	u64 pages = mapping->length >> PAGE_SHIFT;
+
+	lockdep_assert_held(&mapping->lock);
+	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
+		p2pmap_mapping_bump(mapping, false);
+		/* Over holes dma_unmap_*() must find nothing at all. */
+		if (p2pmap_mapping_cuttable(mapping) &&
+		    blocks->pages[P2PMAP_BLOCK_LIVE] != pages)
+			cut_blocks(mapping, 0, pages, true);
+		p2pmap_dma_unmap(&mapping->map->dma);
+	}
+	mapping->state = P2PMAP_MAPPING_DOWN;
+}
+
+/*
+ * Take the DMA side down for good.  p2pmap_devices_lock is held, so that the
+ * importer's driver stays until this is done.
+ */
+void p2pmap_mapping_dma_down(struct p2pmap_mapping *mapping)
+{
+	lockdep_assert_held(&p2pmap_devices_lock);
+	mutex_lock(&mapping->lock);
+	dma_down(mapping);
+	mutex_unlock(&mapping->lock);
+}
+
+static void post_gone(struct p2pmap_mapping *mapping, u64 cut_end, u32 flags)
+{
+	p2pmap_event_post(mapping, &(struct p2pmap_pending){
+		.end = mapping->length,
+		.cut_end = cut_end,
+		.reasons = P2PMAP_EVENT_DEVICE_GONE,
+		.flags = flags,
+	});
+}
+
+/* The importer's driver is about to go, and its DMA addresses with it. */
+void p2pmap_mapping_importer_gone(struct p2pmap_mapping *mapping)
+{
+	mutex_lock(&mapping->lock);
+	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
+		dma_down(mapping);
+		post_gone(mapping, mapping->length, 0);
+	}
+	mutex_unlock(&mapping->lock);
+}
+
+/* The memory behind a BAR mapping is about to go. */
+void p2pmap_mapping_exporter_gone(struct p2pmap_mapping *mapping)
+{
+	u32 pages = mapping->length >> PAGE_SHIFT;
+	struct cut cut = {};
+
+	mutex_lock(&mapping->lock);
+	if (mapping->state == P2PMAP_MAPPING_MAPPED &&
+	    !mapping->exporter_gone) {
+		mapping->exporter_gone = true;
+		if (p2pmap_mapping_cuttable(mapping)) {
+			cut = cut_blocks(mapping, 0, pages, false);
+			lose_blocks(mapping, 0, pages);
+			if (mapping->sink)
+				p2pmap_restore_schedule(mapping);
+		} else {
+			p2pmap_mapping_bump(mapping, false);
+		}
+		post_gone(mapping, cut.to,
+			  mapping->enforced ? 0 : P2PMAP_EVENT_NOT_CUT);
+	}
+	mutex_unlock(&mapping->lock);
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The helper: one way for a driver to map every kind of VMA for its device.
+ *
+ * It looks at the VMA and does the right thing for each kind: regular memory by
+ * the core mm, special memory by its page table and without any struct page.
+ *
+ * Lifetime is the caller's, not the DMA API's.  Either the map is PINned, or
+ * the caller has an interval notifier on the range and obeys it: when it fires,
+ * the device is cut off before the callback returns.
+ *
+ * Locks.  mmap_lock for reading is the caller's around prepare (and range) and
+ * is never dropped here.  A vma_dma_map is the caller's to serialise.  commit
+ * and unmap neither sleep on user memory nor enter reclaim, so they may run
+ * under a mutex that the notifier callback takes too.
+ */
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/slab.h>
+
+#include "range.h"
+
+/**
+ * vma_dma_map_alloc() - begin a map
+ * @dev: the PCI device that will do DMA; an ordinary driver is bound to it, and
+ *	stays so while anything is mapped
+ * @flags: VMA_DMA_MAP_FLAG_*
+ * @notifier: interval notifier of the range, inserted and owned by the caller,
+ *	or NULL with VMA_DMA_MAP_FLAG_PIN
+ *
+ * The first insertion of a notifier takes mmap_lock for writing, and charging
+ * pins to RLIMIT_MEMLOCK is the caller's as well: both come before this.
+ *
+ * Return: the map, to be freed with vma_dma_map_free(), or an ERR_PTR:
+ * -EINVAL for unknown flags, a device that is not PCI, or neither PIN nor a
+ * notifier; -ENOMEM.
+ */
+struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
+				      struct mmu_interval_notifier *notifier)
+{
+	struct vma_dma_map *map;
+
+	if (flags & ~(VMA_DMA_MAP_FLAG_WRITE | VMA_DMA_MAP_FLAG_PIN))
+		return ERR_PTR(-EINVAL);
+	if (!dev_is_pci(dev) || (!notifier && !(flags & VMA_DMA_MAP_FLAG_PIN)))
+		return ERR_PTR(-EINVAL);
+	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+	map->dev = dev;
+	map->flags = flags;
+	map->notifier = notifier;
+	map->dma.dev = dev;
+	map->dma.write = flags & VMA_DMA_MAP_FLAG_WRITE;
+	map->dma.translated = p2pmap_iommu_translates(dev);
+	if (map->dma.translated)
+		map->dma.page_sizes = p2pmap_iommu_page_sizes(dev);
+	return map;
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_alloc);
+
+/* Undo every prepare; the map is as new. */
+void vma_dma_map_reset(struct vma_dma_map *map)
+{
+	p2pmap_dma_free(&map->dma);
+	p2pmap_frames_release(&map->frames,
+			      map->flags & VMA_DMA_MAP_FLAG_WRITE);
+	p2pmap_bar_put(&map->bar);
+	map->kind_known = false;
+}
+
+/**
+ * vma_dma_map_free() - end a map
+ * @map: the map; nothing of it is in use by the device
+ *
+ * Unmaps what is still mapped and drops the pins.
+ */
+void vma_dma_map_free(struct vma_dma_map *map)
+{
+	p2pmap_dma_unmap(&map->dma);
+	vma_dma_map_reset(map);
+	kfree(map);
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_free);
+
+/**
+ * vma_dma_map_begin() - begin to look at the memory
+ * @map: the map, empty
+ *
+ * Called before mmap_lock is taken; waits for an invalidation of the range that
+ * is going on.  Nothing to do for a map with PIN.
+ */
+void vma_dma_map_begin(struct vma_dma_map *map)
+{
+	if (map->notifier)
+		map->seq = mmu_interval_read_begin(map->notifier);
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_begin);
+
+/**
+ * vma_dma_map_retry() - did the memory change since vma_dma_map_begin()?
+ * @map: the map; the lock that the notifier's callback takes is held
+ *
+ * Return: true if it did: what was prepared must not be used.
+ */
+bool vma_dma_map_retry(const struct vma_dma_map *map)
+{
+	return map->notifier &&
+	       mmu_interval_read_retry(map->notifier, map->seq);
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_retry);
+
+/**
+ * vma_dma_map_prepare() - collect the frames of a part of a VMA
+ * @vma: the VMA, of the current or another mm; its mmap_lock is held for
+ *	reading
+ * @start: first address, page-aligned, within @vma
+ * @end: first address after the part, page-aligned
+ * @map: the map; parts follow each other and are of one kind
+ *
+ * Return: 0; -EAGAIN if the notifier fired (reset and begin again); -EFAULT for
+ * memory that no device may reach or that may not be written; -EOPNOTSUPP for
+ * memory that is not supported so; -EINVAL for a part of another kind; -EINTR
+ * after a fatal signal; -ENOMEM.  After an error only vma_dma_map_free() is
+ * allowed.
+ */
+int vma_dma_map_prepare(struct vm_area_struct *vma, unsigned long start,
+			unsigned long end, struct vma_dma_map *map)
+{
+	int kind;
+
+	if (!PAGE_ALIGNED(start | end) || start >= end ||
+	    start < vma->vm_start || end > vma->vm_end)
+		return -EINVAL;
+	kind = p2pmap_vma_kind(vma, start, map->flags, map->why);
+	if (kind < 0)
+		return kind;
+	if (map->kind_known && map->kind != kind)
+		return p2pmap_fail(map->why, -EINVAL, P2PMAP_REASON_MIXED,
+				   start);
+	if (!map->kind_known)
+		map->start = start;
+	map->kind = kind;
+	map->kind_known = true;
+	return p2pmap_frames_add(&map->frames, vma, start, end, map->flags,
+				 map->notifier, map->seq, map->why);
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_prepare);
+
+/**
+ * vma_dma_map_resolve() - find exporter and route, allocate for commit
+ * @map: the map, with all its parts prepared
+ *
+ * May sleep; mmap_lock may be held or not.
+ *
+ * Return: 0; -EFAULT for frames that lie in no BAR; -EINVAL for several BARs;
+ * -EHOSTUNREACH without a route to the exporter; -ERANGE out of reach of the
+ * DMA mask; -EOPNOTSUPP if it would be bounced; -ENOMEM.
+ */
+int vma_dma_map_resolve(struct vma_dma_map *map)
+{
+	int rc;
+
+	map->dma.kind = map->kind;
+	if (map->kind == P2PMAP_KIND_BAR) {
+		rc = p2pmap_bar_find(&map->frames, map->start, &map->bar,
+				     map->why);
+		if (rc)
+			return rc;
+		rc = p2pmap_route_find(to_pci_dev(map->dev), map->bar.pdev,
+				       map->dma.translated, &map->route,
+				       map->why);
+		if (rc)
+			return rc;
+	}
+	return p2pmap_dma_prepare(&map->dma, &map->frames, map->why);
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_resolve);
+
+/**
+ * vma_dma_map_commit() - let the device reach what was prepared
+ * @map: the map, resolved
+ *
+ * Without PIN it is called under the lock that the notifier's callback takes,
+ * after vma_dma_map_retry() said that the frames still stand.
+ *
+ * Return: 0, -ENOSPC without DMA addresses, -EOPNOTSUPP if it would be bounced.
+ */
+int vma_dma_map_commit(struct vma_dma_map *map)
+{
+	if (map->dma.write && !map->frames.pinned &&
+	    map->kind == P2PMAP_KIND_RAM)
+		p2pmap_frames_mark_dirty(&map->frames);
+	return p2pmap_dma_map(&map->dma, map->why);
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_commit);
+
+/* One DMA address for each page, for callers who want an array. */
+static void fill_addresses(const struct vma_dma_map *map, dma_addr_t *pa)
+{
+	const struct vma_dma_extent *extent = map->dma.extents;
+	unsigned int i;
+	u64 at;
+
+	for (i = 0; i < map->dma.nr_extents; i++, extent++)
+		for (at = 0; at < extent->length; at += PAGE_SIZE)
+			*pa++ = extent->dma_addr + at;
+}
+
+/**
+ * vma_dma_map_range() - map a range of a VMA for a device
+ * @vma: the VMA; its mmap_lock is held for reading and not dropped
+ * @dev: the device that @map was allocated for
+ * @start: first address, page-aligned, within @vma
+ * @end: first address after the range, page-aligned
+ * @flags: VMA_DMA_MAP_FLAG_*, as @map has them
+ * @pa: NULL, or an array that takes a DMA address for each page
+ * @map: what remembers pins and addresses; empty
+ *
+ * All at once, for a caller whose device uses no address before it is told.
+ * Without PIN such a caller calls vma_dma_map_begin() before it takes mmap_lock,
+ * and afterwards, under the lock that its callback takes, vma_dma_map_retry():
+ * if that is true it unmaps and maps again.  A caller that cannot trust its
+ * device uses prepare, resolve and commit.
+ *
+ * Return: 0 or the errors of prepare, resolve and commit.  On an error nothing
+ * is mapped, and @map is good for vma_dma_map_free() only.
+ */
+int vma_dma_map_range(struct vm_area_struct *vma, struct device *dev,
+		      unsigned long start, unsigned long end,
+		      unsigned long flags, dma_addr_t *pa,
+		      struct vma_dma_map *map)
+{
+	int rc;
+
+	if (dev != map->dev || flags != map->flags || map->kind_known)
+		return -EINVAL;
+	rc = vma_dma_map_prepare(vma, start, end, map);
+	if (!rc)
+		rc = vma_dma_map_resolve(map);
+	if (!rc)
+		rc = vma_dma_map_commit(map);
+	if (!rc && pa)
+		fill_addresses(map, pa);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_range);
+
+/**
+ * vma_dma_unmap_range() - take a range away from the device
+ * @vma: the VMA, or NULL: it may be gone by now
+ * @dev: the device
+ * @start: as given to vma_dma_map_range()
+ * @end: as given to vma_dma_map_range()
+ * @flags: as given to vma_dma_map_range()
+ * @pa: NULL, or the array of addresses, which is zeroed
+ * @map: what vma_dma_map_range() filled; empty afterwards
+ *
+ * When it returns no DMA of the device reaches the memory, provided that an
+ * IOMMU translates; then the pins are dropped.  Needs no memory, cannot fail,
+ * may sleep.  In a notifier's callback, which must not drop pins or sleep long,
+ * only maps without PIN are unmapped.
+ */
+void vma_dma_unmap_range(struct vm_area_struct *vma, struct device *dev,
+			 unsigned long start, unsigned long end,
+			 unsigned long flags, dma_addr_t *pa,
+			 struct vma_dma_map *map)
+{
+	if (WARN_ON_ONCE(dev != map->dev || flags != map->flags))
+		return;
+	if (pa)
+		memset(pa, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*pa));
+	p2pmap_dma_unmap(&map->dma);
+	vma_dma_map_reset(map);
+}
+EXPORT_SYMBOL_GPL(vma_dma_unmap_range);
+
+/**
+ * vma_dma_map_extents() - what the device may use
+ * @map: a map that was committed
+ * @extents: is pointed to the extents, which live until unmap
+ *
+ * Return: their number.
+ */
+unsigned int vma_dma_map_extents(const struct vma_dma_map *map,
+				 const struct vma_dma_extent **extents)
+{
+	*extents = map->dma.extents;
+	return map->dma.nr_extents;
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_extents);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The helper: what a kernel driver needs to let its device reach a range of a
+ * process's memory, whatever is mapped there.  It knows nothing of /dev/p2pmap.
+ * vma_dma.c has the contract of each function.
+ */
+#ifndef VMA_DMA_MAP_H
+#define VMA_DMA_MAP_H
+
+#include <linux/bits.h>
+#include <linux/types.h>
+
+struct device;
+struct mmu_interval_notifier;
+struct vm_area_struct;
+
+#define VMA_DMA_MAP_FLAG_WRITE BIT(0) /* the device may write */
+#define VMA_DMA_MAP_FLAG_PIN BIT(1) /* the memory may not move until unmap */
+
+/**
+ * struct vma_dma_extent - a run that is contiguous for the device
+ * @dma_addr: its first DMA address
+ * @length: bytes
+ */
+struct vma_dma_extent {
+	u64 dma_addr;
+	u64 length;
+};
+
+struct vma_dma_map;
+
+struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
+				      struct mmu_interval_notifier *notifier);
+void vma_dma_map_free(struct vma_dma_map *map);
+
+void vma_dma_map_begin(struct vma_dma_map *map);
+bool vma_dma_map_retry(const struct vma_dma_map *map);
+int vma_dma_map_prepare(struct vm_area_struct *vma, unsigned long start,
+			unsigned long end, struct vma_dma_map *map);
+int vma_dma_map_resolve(struct vma_dma_map *map);
+int vma_dma_map_commit(struct vma_dma_map *map);
+
+int vma_dma_map_range(struct vm_area_struct *vma, struct device *dev,
+		      unsigned long start, unsigned long end,
+		      unsigned long flags, dma_addr_t *pa,
+		      struct vma_dma_map *map);
+void vma_dma_unmap_range(struct vm_area_struct *vma, struct device *dev,
+			 unsigned long start, unsigned long end,
+			 unsigned long flags, dma_addr_t *pa,
+			 struct vma_dma_map *map);
+
+unsigned int vma_dma_map_extents(const struct vma_dma_map *map,
+				 const struct vma_dma_extent **extents);
+
+#endif /* VMA_DMA_MAP_H */

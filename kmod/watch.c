@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The generation page: tells a context's process, by one load, whether a
+ * mapping is still what it was.
+ *
+ * The kernel writes it and never reads it; what it must remember of a slot it
+ * keeps in memory that no user sees.  A slot's word only grows, also from one
+ * mapping to the next: odd while all of a mapping is live, even otherwise.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "compat.h"
+#include "private.h"
+
+struct p2pmap_generations {
+	u32 capacity; /* immutable */
+	u64 *page; /* immutable; its words are the mapping's lock's */
+	u64 *last; /* context->lock; generation of a free slot */
+	unsigned long *used; /* context->lock */
+};
+
+void p2pmap_generations_free(struct p2pmap_generations *generations)
+{
+	if (!generations)
+		return;
+	vfree(generations->page);
+	kvfree(generations->last);
+	bitmap_free(generations->used);
+	kfree(generations);
+}
+
+static struct p2pmap_generations *generations_alloc(u32 capacity)
+{
+	struct p2pmap_generations *generations;
+
+	generations = kzalloc(sizeof(*generations), GFP_KERNEL_ACCOUNT);
+	if (!generations)
+		return NULL;
+	generations->capacity = capacity;
+	generations->page = vmalloc_user(PAGE_ALIGN(capacity * sizeof(u64)));
+	generations->last = kvcalloc(capacity, sizeof(u64),
+				     GFP_KERNEL_ACCOUNT);
+	generations->used = bitmap_zalloc(capacity, GFP_KERNEL_ACCOUNT);
+	if (generations->page && generations->last && generations->used)
+		return generations;
+	p2pmap_generations_free(generations);
+	return NULL;
+}
+
+int p2pmap_ioctl_watch(struct p2pmap_call *call)
+{
+	struct p2pmap_watch *cmd = call->cmd;
+	struct p2pmap_context *ctx = call->ctx;
+	struct p2pmap_generations *generations;
+	int rc;
+
+	if (!cmd->capacity || cmd->capacity > P2PMAP_WATCH_MAX || cmd->reserved)
+		return -EINVAL;
+	generations = generations_alloc(cmd->capacity);
+	if (!generations)
+		return -ENOMEM;
+	cmd->out_length = PAGE_ALIGN(cmd->capacity * sizeof(u64));
+	mutex_lock(&ctx->lock);
+	rc = ctx->generations || ctx->mm ? -EBUSY : p2pmap_respond(call);
+	if (!rc)
+		WRITE_ONCE(ctx->generations, generations);
+	mutex_unlock(&ctx->lock);
+	if (rc)
+		p2pmap_generations_free(generations);
+	return rc;
+}
+
+int p2pmap_generations_mmap(struct p2pmap_context *ctx,
+			    struct vm_area_struct *vma)
+{
+	struct p2pmap_generations *generations = READ_ONCE(ctx->generations);
+
+	if (!generations)
+		return -EINVAL;
+	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
+		return -EPERM;
+	/* Never writable, and not for the children. */
+	p2pmap_vm_flags_mod(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP,
+			    VM_MAYWRITE | VM_MAYEXEC);
+	return remap_vmalloc_range(vma, generations->page, vma->vm_pgoff);
+}
+
+/*
+ * A slot and the generation from which it goes on, for a new mapping.  With
+ * ctx->lock held.  Without a generation page there is no slot to have.
+ */
+int p2pmap_slot_get(struct p2pmap_context *ctx, u32 *slot, u64 *generation)
+{
+	struct p2pmap_generations *generations = ctx->generations;
+	unsigned long free;
+
+	lockdep_assert_held(&ctx->lock);
+	*slot = P2PMAP_NO_SLOT;
+	*generation = 0;
+	if (!generations)
+		return 0;
+	free = find_first_zero_bit(generations->used, generations->capacity);
+	if (free == generations->capacity)
+		return -ENOSPC;
+	__set_bit(free, generations->used);
+	*slot = free;
+	*generation = generations->last[free];
+	return 0;
+}
+
+/* Show a generation; with the lock of the slot's mapping held. */
+void p2pmap_slot_set(struct p2pmap_context *ctx, u32 slot, u64 generation)
+{
+	if (slot != P2PMAP_NO_SLOT)
+		WRITE_ONCE(ctx->generations->page[slot], generation);
+}
+
+/* Give a slot back; with ctx->lock held.  @generation is even. */
+void p2pmap_slot_put(struct p2pmap_context *ctx, u32 slot, u64 generation)
+{
+	lockdep_assert_held(&ctx->lock);
+	if (slot == P2PMAP_NO_SLOT)
+		return;
+	ctx->generations->last[slot] = generation;
+	__clear_bit(slot, ctx->generations->used);
+}
