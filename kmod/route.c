@@ -25,7 +25,12 @@ module_param_array(host_bridges, charp, &nr_host_bridges, 0444);
 MODULE_PARM_DESC(host_bridges,
 		 "VENDOR:DEVICE of host bridges that route peer-to-peer traffic though nobody lists them; a wrong one corrupts data");
 
-/* Host bridges that are known to, as p2pdma lists them. */
+#define ANY_DEVICE 0xffff
+
+/*
+ * Host bridges, by the device that stands for them, which send peer-to-peer
+ * traffic down again: the list of p2pdma in Linux 7.3.
+ */
 static const struct {
 	u16 vendor;
 	u16 device;
@@ -44,10 +49,24 @@ static const struct {
 	{ PCI_VENDOR_ID_INTEL, 0x2033, false },
 	{ PCI_VENDOR_ID_INTEL, 0x2020, false },
 	{ PCI_VENDOR_ID_INTEL, 0x09a2, false },
-	/* Google virtual machines, as later p2pdma lists them */
-	{ 0x1ae0, 0x0001, false },
-	/* NVIDIA Grace, as later p2pdma lists it */
-	{ PCI_VENDOR_ID_NVIDIA, 0x22ea, false },
+	/* Intel DSA, IAA and QAT, which come first on root buses of their own */
+	{ PCI_VENDOR_ID_INTEL, 0x0b25, false },
+	{ PCI_VENDOR_ID_INTEL, 0x0cfe, false },
+	{ PCI_VENDOR_ID_INTEL, 0x11fb, false },
+	{ PCI_VENDOR_ID_INTEL, 0x1212, false },
+	{ PCI_VENDOR_ID_INTEL, 0x1216, false },
+	{ PCI_VENDOR_ID_INTEL, 0x4940, false },
+	{ PCI_VENDOR_ID_INTEL, 0x4942, false },
+	{ PCI_VENDOR_ID_INTEL, 0x4944, false },
+	{ PCI_VENDOR_ID_INTEL, 0x4946, false },
+	{ PCI_VENDOR_ID_INTEL, 0x4948, false },
+	/* Google */
+	{ 0x1ae0, ANY_DEVICE, false },
+	/* NVIDIA */
+	{ PCI_VENDOR_ID_NVIDIA, 0x2f95, false },
+	{ PCI_VENDOR_ID_NVIDIA, 0x2f96, false },
+	{ PCI_VENDOR_ID_NVIDIA, 0x2f97, false },
+	{ PCI_VENDOR_ID_NVIDIA, 0x2f98, false },
 };
 
 /* Any AMD Zen or later sends peer-to-peer traffic down again. */
@@ -97,7 +116,7 @@ static struct pci_dev *host_bridge_root(struct pci_dev *pdev)
 static int host_bridge_refuse(struct pci_dev *root, u32 code,
 			      struct p2pmap_reason *why)
 {
-	if (root && why) {
+	if (why) {
 		why->pci = p2pmap_pci_addr(root);
 		why->detail = (u32)root->vendor << 16 | root->device;
 	}
@@ -113,12 +132,13 @@ static int host_bridge_check(struct pci_dev *pdev, bool same_bridge,
 	if (cpu_routes())
 		return 0;
 	if (!root)
-		return host_bridge_refuse(root,
-					  P2PMAP_REASON_NO_ROUTE_HOST_BRIDGE,
-					  why);
+		return p2pmap_fail_pci(why, -EHOSTUNREACH,
+				       P2PMAP_REASON_NO_ROUTE_HOST_BRIDGE,
+				       pdev);
 	for (i = 0; i < ARRAY_SIZE(known_bridges); i++) {
 		if (known_bridges[i].vendor != root->vendor ||
-		    known_bridges[i].device != root->device)
+		    (known_bridges[i].device != root->device &&
+		     known_bridges[i].device != ANY_DEVICE))
 			continue;
 		if (same_bridge || !known_bridges[i].same_bridge_only)
 			return 0;
@@ -226,7 +246,9 @@ int p2pmap_route_find(struct pci_dev *importer, struct pci_dev *exporter,
 	if (translated)
 		return through_host_bridge(importer, exporter, why);
 	if (top) {
-		bridge = path_redirects(exporter, top, &controls);
+		/* As in p2pdma, where they meet counts on one of the paths. */
+		bridge = path_redirects(exporter, pci_upstream_bridge(top),
+					&controls);
 		if (!bridge)
 			bridge = path_redirects(importer, top, &controls);
 		if (!bridge) {

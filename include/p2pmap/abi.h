@@ -129,8 +129,8 @@ struct p2pmap_pci_addr {
  * @P2PMAP_REASON_DMA_MASK: @pci; @value[0]: address or size out of reach;
  *	@value[1]: the mask
  * @P2PMAP_REASON_BOUNCE: the memory would be bounced through a buffer (swiotlb)
- * @P2PMAP_REASON_MEMLOCK: @value[0]: limit, @value[1]: used, @value[2]: needed,
- *	all in bytes
+ * @P2PMAP_REASON_MEMLOCK: @value[0]: limit, @value[1]: used, @value[2]: needed
+ *	on top of that, all in bytes
  * @P2PMAP_REASON_LIMIT: @value[0]: the limit of the context that was reached
  * @P2PMAP_REASON_IOVA_SPACE: @value[0]: bytes for which no DMA addresses were
  *	to be had
@@ -400,7 +400,8 @@ struct p2pmap_extent {
  * for good.  The range may cross several VMAs of one kind.
  *
  * P2PMAP_MAP_PIN pins regular memory for the long term and charges it to
- * RLIMIT_MEMLOCK.  Without it nothing is held: the kernel takes the memory away
+ * RLIMIT_MEMLOCK; P2PMAP_MAP_SINK and P2PMAP_MAP_RESTORE do not go with it, for
+ * nothing of it is ever revoked.  Without it nothing is held: the kernel takes the memory away
  * when it pleases, after it has cut the importer off.
  *
  * Errors: all of the table above but ENOTTY.
@@ -593,7 +594,8 @@ struct p2pmap_eventfd {
  * @reasons: P2PMAP_EVENT_UNMAPPED and following
  * @flags: P2PMAP_EVENT_SINK and following
  *
- * read() returns as many whole events as fit and fails with EINVAL if not even
+ * The record may grow in later versions, and never gets shorter.  read()
+ * returns as many whole events as fit and fails with EINVAL if not even
  * one does.  Events of one mapping are merged until they are read: ranges to
  * the range that covers them, reasons to their union.
  */
