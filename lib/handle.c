@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The list of a context's handles, so that closing it frees them all.
+ *
+ * A ring around the context's own node.
+ */
+#include <stdlib.h>
+
+#include "private.h"
+
+void p2pmap_handle_init(struct p2pmap_context *ctx)
+{
+	ctx->handles.ctx = ctx;
+	ctx->handles.prev = &ctx->handles;
+	ctx->handles.next = &ctx->handles;
+}
+
+void p2pmap_handle_link(struct p2pmap_context *ctx,
+			struct p2pmap_handle *handle)
+{
+	handle->ctx = ctx;
+	pthread_mutex_lock(&ctx->lock);
+	handle->prev = &ctx->handles;
+	handle->next = ctx->handles.next;
+	handle->next->prev = handle;
+	handle->prev->next = handle;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+void p2pmap_handle_free(struct p2pmap_handle *handle)
+{
+	struct p2pmap_context *ctx = handle->ctx;
+
+	pthread_mutex_lock(&ctx->lock);
+	handle->prev->next = handle->next;
+	handle->next->prev = handle->prev;
+	pthread_mutex_unlock(&ctx->lock);
+	free(handle);
+}
+
+void p2pmap_handle_free_all(struct p2pmap_context *ctx)
+{
+	while (ctx->handles.next != &ctx->handles)
+		p2pmap_handle_free(ctx->handles.next);
+}
