@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How p2pmap-cli prints: colours, sizes, errors and JSON.
+ */
+#define _GNU_SOURCE
+#include "print.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LABEL_WIDTH 14
+#define TEXT_WIDTH 80
+
+static bool colors_on(const struct cli *cli, FILE *file)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	if (cli->color != CLI_COLOR_AUTO)
+		return cli->color == CLI_COLOR_ALWAYS;
+	return isatty(fileno(file)) && !(no_color && *no_color) &&
+	       !(term && !strcmp(term, "dumb"));
+}
+
+void paint(const struct cli *cli, FILE *file, enum paint what, const char *fmt,
+	   ...)
+{
+	static const char *const codes[] = {
+		[PAINT_HEAD] = "\033[1m",  [PAINT_GOOD] = "\033[32m",
+		[PAINT_WARN] = "\033[33m", [PAINT_BAD] = "\033[1;31m",
+		[PAINT_DIM] = "\033[2m",
+	};
+	bool colors = colors_on(cli, file);
+	va_list args;
+
+	if (colors)
+		fputs(codes[what], file);
+	va_start(args, fmt);
+	vfprintf(file, fmt, args);
+	va_end(args);
+	if (colors)
+		fputs("\033[0m", file);
+}
+
+void print_heading(const struct cli *cli, const char *title)
+{
+	paint(cli, stdout, PAINT_HEAD, "%s", title);
+	putchar('\n');
+}
+
+void print_field(const char *label, const char *fmt, ...)
+{
+	va_list args;
+
+	printf("  %-*s", LABEL_WIDTH, label);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	putchar('\n');
+}
+
+void print_wrapped(FILE *file, int indent, const char *text)
+{
+	int column = 0;
+
+	while (*text) {
+		int word = strcspn(text, " ");
+
+		if (column && column + 1 + word > TEXT_WIDTH) {
+			fputc('\n', file);
+			column = 0;
+		}
+		if (column)
+			column += fprintf(file, " ");
+		else
+			column = fprintf(file, "%*s", indent, "");
+		column += fprintf(file, "%.*s", word, text);
+		text += word;
+		text += strspn(text, " ");
+	}
+	fputc('\n', file);
+}
+
+const char *size_text(uint64_t bytes, char buf[SIZE_TEXT_LEN])
+{
+	static const char *const units[] = { "B",   "KiB", "MiB",
+					     "GiB", "TiB", "PiB" };
+	size_t unit = 0;
+
+	while (bytes && !(bytes % 1024) &&
+	       unit + 1 < sizeof(units) / sizeof(units[0])) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(buf, SIZE_TEXT_LEN, "%llu %s", (unsigned long long)bytes,
+		 units[unit]);
+	return buf;
+}
+
+void print_json(json_object *value, int flags)
+{
+	puts(json_object_to_json_string_ext(
+		value, flags | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fflush(stdout);
+	json_object_put(value);
+}
+
+int print_finish(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	fprintf(stderr, CLI_NAME ": cannot write: %s\n", strerror(errno));
+	return -1;
+}
+
+void json_add_string(json_object *object, const char *key, const char *value)
+{
+	json_object_object_add(object, key,
+			       value ? json_object_new_string(value) : NULL);
+}
+
+void json_add_uint(json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+void json_add_bool(json_object *object, const char *key, bool value)
+{
+	json_object_object_add(object, key, json_object_new_boolean(value));
+}
+
+static void fail_json(int error, const char *message, const char *reason,
+		      const char *advice)
+{
+	json_object *object = json_object_new_object();
+	json_object *inner = json_object_new_object();
+
+	json_add_string(inner, "errno", strerrorname_np(error));
+	json_add_string(inner, "message", message);
+	json_add_string(inner, "reason", reason);
+	json_add_string(inner, "advice", advice);
+	json_object_object_add(object, "error", inner);
+	print_json(object, JSON_C_TO_STRING_PLAIN);
+}
+
+int cli_fail(const struct cli *cli, int error, const char *reason,
+	     const char *advice, const char *fmt, ...)
+{
+	char message[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
+	if (cli->json)
+		fail_json(error, message, reason, advice);
+	fputs(CLI_NAME ": ", stderr);
+	paint(cli, stderr, PAINT_BAD, "error");
+	fprintf(stderr, ": %s: %s (%s)\n", message, strerror(error),
+		strerrorname_np(error));
+	if (advice)
+		print_wrapped(stderr, 2, advice);
+	return CLI_FAILED;
+}
