@@ -12,14 +12,24 @@
 
 #include "private.h"
 
+/* The ABI as it was agreed; tests/check/abi holds userspace to the same. */
+#define ABI_STRUCT(name, size) static_assert(sizeof(struct name) == (size));
+#define ABI_FIELD(name, field, at) \
+	static_assert(offsetof(struct name, field) == (at));
+#define ABI_IOCTL(name, number) static_assert(name == (number));
+#define ABI_CONST(name, value) static_assert(name == (value));
+#include "abi-layout.h"
+
 struct workqueue_struct *p2pmap_workqueue;
 
-/* Reserve an id; nobody can look the object up before it is published. */
+/*
+ * Reserve an id; nobody can look the object up before it is published.  Its
+ * reference count was begun by who allocated it: others may hold it already.
+ */
 int p2pmap_object_reserve(struct p2pmap_context *ctx,
 			  struct p2pmap_object *object,
 			  enum p2pmap_object_type type)
 {
-	kref_init(&object->ref);
 	object->type = type;
 	return xa_alloc(&ctx->objects, &object->id, XA_ZERO_ENTRY,
 			XA_LIMIT(1, INT_MAX), GFP_KERNEL_ACCOUNT);

@@ -425,11 +425,9 @@ static int mapping_install(struct p2pmap_call *call,
 		p2pmap_object_cancel(ctx, &mapping->object);
 		return rc;
 	}
-	/* After publish the object may be unmapped under our feet. */
-	p2pmap_mapping_get(mapping);
-	p2pmap_object_publish(ctx, &mapping->object);
+	/* Published, it may be unmapped and forgotten at once: reveal first. */
 	p2pmap_event_reveal(mapping);
-	p2pmap_mapping_put(mapping);
+	p2pmap_object_publish(ctx, &mapping->object);
 	return 0;
 }
 

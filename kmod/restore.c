@@ -40,6 +40,7 @@ struct restore {
 	u32 first;
 	u32 end;
 	bool lost_too;
+	bool announce; /* the worker's doing: say what came back */
 	unsigned long seq;
 	struct hole *holes;
 	unsigned int nr_holes;
@@ -250,7 +251,6 @@ static int fill_holes(struct restore *restore)
 	unsigned int i;
 	int rc = 0;
 
-	restore->seq = mmu_interval_read_begin(&restore->mapping->notifier);
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	for (i = 0; !rc && i < restore->nr_holes; i++)
@@ -360,6 +360,25 @@ static int map_hole(struct p2pmap_mapping *mapping, struct hole *hole)
 	return 0;
 }
 
+/* Said under the lock, so that no later loss is told before it. */
+static void announce(struct restore *restore, struct hole *hole)
+{
+	struct p2pmap_mapping *mapping = restore->mapping;
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	unsigned int i = p2pmap_blocks_find(blocks, hole->first);
+	u32 end = hole->first + hole->nr;
+	bool lost = false;
+
+	for (; i < blocks->nr && blocks->v[i].first < end; i++)
+		lost |= blocks->v[i].state != P2PMAP_BLOCK_CUT;
+	if (lost && restore->announce)
+		p2pmap_event_post(mapping, &(struct p2pmap_pending){
+			.offset = (u64)hole->first << PAGE_SHIFT,
+			.end = (u64)end << PAGE_SHIFT,
+			.reasons = P2PMAP_EVENT_RESTORED,
+		});
+}
+
 static int map_holes(struct restore *restore)
 {
 	struct p2pmap_mapping *mapping = restore->mapping;
@@ -379,6 +398,7 @@ static int map_holes(struct restore *restore)
 	}
 	for (i = 0; i < restore->nr_holes; i++) {
 		hole = &restore->holes[i];
+		announce(restore, hole);
 		p2pmap_blocks_replace(&mapping->blocks, hole->first, hole->nr,
 				      v, hole->nr_v);
 		v += hole->nr_v;
@@ -401,8 +421,12 @@ static int apply(struct restore *restore)
 		rc = check_state(restore);
 	if (!rc && mmu_interval_read_retry(&mapping->notifier, restore->seq))
 		rc = -EAGAIN;
-	if (!rc)
+	if (!rc) {
 		rc = map_holes(restore);
+		/* The sinks that were lifted must come back. */
+		if (rc && mapping->sink)
+			p2pmap_restore_schedule(mapping);
+	}
 	mutex_unlock(&mapping->lock);
 	return rc;
 }
@@ -418,37 +442,34 @@ static void restore_reset(struct restore *restore)
 	restore->v = NULL;
 }
 
-/* Restore what is not live in pages [first, end); restore_lock is held. */
-static int restore_pages(struct p2pmap_mapping *mapping, u32 first, u32 end,
-			 bool lost_too, struct p2pmap_reason *why)
+/* Restore what is not live in the range; restore_lock is held. */
+static int restore_pages(struct restore *restore)
 {
-	struct restore restore = {
-		.mapping = mapping,
-		.first = first,
-		.end = end,
-		.lost_too = lost_too,
-		.why = why,
-	};
+	struct p2pmap_mapping *mapping = restore->mapping;
 	int tries, rc;
 
 	lockdep_assert_held(&mapping->restore_lock);
 	for (tries = 0; tries < RESTORE_TRIES; tries++) {
-		rc = find_holes(&restore);
-		if (rc || !restore.nr_holes)
+		/* Before the holes are listed: none may be another's later. */
+		restore->seq = mmu_interval_read_begin(&mapping->notifier);
+		rc = find_holes(restore);
+		if (rc || !restore->nr_holes)
 			break;
-		rc = fill_holes(&restore);
+		rc = fill_holes(restore);
 		if (!rc)
-			rc = plan_blocks(&restore);
+			rc = plan_blocks(restore);
 		if (!rc)
-			rc = apply(&restore);
-		restore_reset(&restore);
+			rc = apply(restore);
+		restore_reset(restore);
 		if (rc != -EAGAIN)
 			break;
 		cond_resched();
 	}
-	kvfree(restore.holes);
+	kvfree(restore->holes);
+	restore->holes = NULL;
+	restore->max_holes = 0;
 	if (rc == -EAGAIN)
-		p2pmap_fail(why, rc, P2PMAP_REASON_BUSY_MEMORY, 0);
+		p2pmap_fail(restore->why, rc, P2PMAP_REASON_BUSY_MEMORY, 0);
 	return rc;
 }
 
@@ -476,32 +497,31 @@ static void give_up(struct p2pmap_mapping *mapping, u32 first, u32 end)
 	mutex_unlock(&mapping->lock);
 }
 
-/* The next part that the worker should restore, from @at on. */
-static bool next_part(struct p2pmap_mapping *mapping, u32 at, u32 *first,
-		      u32 *end, bool *lost)
+/* The next part that the worker should restore, from restore->end on. */
+static bool next_part(struct restore *restore)
 {
+	struct p2pmap_mapping *mapping = restore->mapping;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	struct restore wish = {
-		.lost_too = mapping->flags & P2PMAP_MAP_RESTORE,
-	};
+	u32 at = restore->end;
 	bool found = false;
 	unsigned int i;
 
 	mutex_lock(&mapping->lock);
-	if (mapping->state != P2PMAP_MAPPING_MAPPED || mapping->exporter_gone)
+	if (check_state(restore))
 		goto unlock;
 	for (i = p2pmap_blocks_find(blocks, at); !found && i < blocks->nr;
 	     i++) {
 		struct p2pmap_block *block = &blocks->v[i];
 
-		if (block->first + block->nr <= at || !wanted(&wish, block))
+		if (block->first + block->nr <= at || !wanted(restore, block))
 			continue;
-		*first = max(at, block->first);
-		*end = block->first + block->nr;
+		restore->first = max(at, block->first);
+		restore->end = block->first + block->nr;
 		if (mapping->map->kind == P2PMAP_KIND_RAM)
-			*end = min_t(u32, *end, round_down(*first, P2PMAP_BATCH)
-							+ P2PMAP_BATCH);
-		*lost = block->state != P2PMAP_BLOCK_CUT;
+			restore->end = min_t(u32, restore->end,
+					     round_down(restore->first,
+							P2PMAP_BATCH) +
+						     P2PMAP_BATCH);
 		found = true;
 	}
 unlock:
@@ -509,31 +529,23 @@ unlock:
 	return found;
 }
 
-static void post_restored(struct p2pmap_mapping *mapping, u32 first, u32 end)
-{
-	p2pmap_event_post(mapping, &(struct p2pmap_pending){
-		.offset = (u64)first << PAGE_SHIFT,
-		.end = (u64)end << PAGE_SHIFT,
-		.reasons = P2PMAP_EVENT_RESTORED,
-	});
-}
-
 /* Restore part by part; true if something is worth another try. */
 static bool restore_parts(struct p2pmap_mapping *mapping)
 {
-	bool again = false, lost;
-	u32 at = 0, first, end;
+	struct restore restore = {
+		.mapping = mapping,
+		.lost_too = mapping->flags & P2PMAP_MAP_RESTORE,
+		.announce = true,
+	};
+	bool again = false;
 	int rc;
 
-	for (; next_part(mapping, at, &first, &end, &lost); at = end) {
-		rc = restore_pages(mapping, first, end,
-				   mapping->flags & P2PMAP_MAP_RESTORE, NULL);
+	while (next_part(&restore)) {
+		rc = restore_pages(&restore);
 		if (rc == -EAGAIN || rc == -ENOMEM || rc == -EINTR)
 			again = true;
 		else if (rc && rc != -ENODEV)
-			give_up(mapping, first, end);
-		else if (!rc && lost)
-			post_restored(mapping, first, end);
+			give_up(mapping, restore.first, restore.end);
 		cond_resched();
 	}
 	return again;
@@ -653,6 +665,13 @@ static int remap(struct p2pmap_mapping *mapping, struct p2pmap_remap *cmd,
 		 struct p2pmap_reason *why)
 {
 	u64 end = cmd->length ? cmd->offset + cmd->length : mapping->length;
+	struct restore restore = {
+		.mapping = mapping,
+		.first = cmd->offset >> PAGE_SHIFT,
+		.end = end >> PAGE_SHIFT,
+		.lost_too = true,
+		.why = why,
+	};
 	int rc;
 
 	if (cmd->offset >= mapping->length || end > mapping->length)
@@ -661,8 +680,7 @@ static int remap(struct p2pmap_mapping *mapping, struct p2pmap_remap *cmd,
 		return -EOPNOTSUPP;
 	if (mutex_lock_killable(&mapping->restore_lock))
 		return -EINTR;
-	rc = restore_pages(mapping, cmd->offset >> PAGE_SHIFT,
-			   end >> PAGE_SHIFT, true, why);
+	rc = restore_pages(&restore);
 	mutex_unlock(&mapping->restore_lock);
 	return rc;
 }

@@ -50,11 +50,20 @@ void p2pmap_mapping_bump(struct p2pmap_mapping *mapping, bool live)
 	smp_mb();
 }
 
-/* Bytes [from, to) that were cut, as far as any were. */
-struct cut {
+/* Bytes [from, to) to which something was done; none if @to is 0. */
+struct span {
 	u64 from;
 	u64 to;
 };
+
+static void span_add(struct span *span, const struct p2pmap_block *block)
+{
+	u64 from = (u64)block->first << PAGE_SHIFT;
+
+	if (!span->to)
+		span->from = from;
+	span->to = from + ((u64)block->nr << PAGE_SHIFT);
+}
 
 static void cut_iova(struct p2pmap_mapping *mapping, dma_addr_t iova,
 		     u64 length)
@@ -67,11 +76,11 @@ static void cut_iova(struct p2pmap_mapping *mapping, dma_addr_t iova,
  * Cut every block that touches pages [first, end) and is mapped; neighbours
  * that are contiguous for the device go in one call.  They become CUT.
  */
-static struct cut cut_blocks(struct p2pmap_mapping *mapping, u32 first, u32 end,
-			     bool sinks_too)
+static struct span cut_blocks(struct p2pmap_mapping *mapping, u32 first,
+			      u32 end, bool sinks_too)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	struct cut cut = { .from = U64_MAX };
+	struct span cut = {};
 	dma_addr_t iova = 0, at;
 	u64 length = 0, size;
 	unsigned int i;
@@ -79,14 +88,15 @@ static struct cut cut_blocks(struct p2pmap_mapping *mapping, u32 first, u32 end,
 	for (i = p2pmap_blocks_find(blocks, first);
 	     i < blocks->nr && blocks->v[i].first < end; i++) {
 		struct p2pmap_block *block = &blocks->v[i];
-		u64 offset = (u64)block->first << PAGE_SHIFT;
 
 		if (block->state != P2PMAP_BLOCK_LIVE &&
 		    !(sinks_too && block->state == P2PMAP_BLOCK_SINK))
 			continue;
 		if (!cut.to)
 			p2pmap_mapping_bump(mapping, false);
-		at = p2pmap_dma_addr(&mapping->map->dma, offset);
+		span_add(&cut, block);
+		at = p2pmap_dma_addr(&mapping->map->dma,
+				     (u64)block->first << PAGE_SHIFT);
 		size = (u64)block->nr << PAGE_SHIFT;
 		if (at != iova + length) {
 			cut_iova(mapping, iova, length);
@@ -94,8 +104,6 @@ static struct cut cut_blocks(struct p2pmap_mapping *mapping, u32 first, u32 end,
 			length = 0;
 		}
 		length += size;
-		cut.from = min(cut.from, offset);
-		cut.to = offset + size;
 		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_CUT);
 	}
 	cut_iova(mapping, iova, length);
@@ -103,13 +111,14 @@ static struct cut cut_blocks(struct p2pmap_mapping *mapping, u32 first, u32 end,
 }
 
 /*
- * What was cut within [first, end) is lost; true if anything was.  Without
- * room to split a block all of it is lost: wider, but never less.
+ * What was cut within [first, end) is lost; returns what was.  Without room to
+ * split a block all of it is lost: wider, but never less.
  */
-static bool lose_blocks(struct p2pmap_mapping *mapping, u32 first, u32 end)
+static struct span lose_blocks(struct p2pmap_mapping *mapping, u32 first,
+			       u32 end)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	bool lost = false;
+	struct span lost = {};
 	unsigned int i;
 
 	i = p2pmap_blocks_find(blocks, first);
@@ -125,7 +134,7 @@ static bool lose_blocks(struct p2pmap_mapping *mapping, u32 first, u32 end)
 		if (blocks->v[i].state != P2PMAP_BLOCK_CUT)
 			continue;
 		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_LOST);
-		lost = true;
+		span_add(&lost, &blocks->v[i]);
 	}
 	return lost;
 }
@@ -150,15 +159,15 @@ static void revoke(struct p2pmap_mapping *mapping, u64 offset, u64 end,
 {
 	u32 first = offset >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	struct cut cut = cut_blocks(mapping, first, last, false);
-	bool lost = lose_blocks(mapping, first, last);
+	struct span cut = cut_blocks(mapping, first, last, false);
+	struct span lost = lose_blocks(mapping, first, last);
 
-	if (cut.to || lost) {
+	if (lost.to) {
 		sink_now(mapping, first, last);
 		p2pmap_event_post(mapping, &(struct p2pmap_pending){
-			.offset = offset,
-			.end = end,
-			.cut_offset = cut.to ? cut.from : 0,
+			.offset = min(offset, lost.from),
+			.end = max(end, lost.to),
+			.cut_offset = cut.from,
 			.cut_end = cut.to,
 			.reasons = reasons,
 		});
@@ -282,7 +291,7 @@ void p2pmap_mapping_importer_gone(struct p2pmap_mapping *mapping)
 void p2pmap_mapping_exporter_gone(struct p2pmap_mapping *mapping)
 {
 	u32 pages = mapping->length >> PAGE_SHIFT;
-	struct cut cut = {};
+	struct span cut = {};
 
 	mutex_lock(&mapping->lock);
 	if (mapping->state == P2PMAP_MAPPING_MAPPED &&

@@ -16,7 +16,7 @@ static const struct {
 #define ABI_FIELD(name, field, at)
 #define ABI_IOCTL(name, number)
 #define ABI_CONST(name, value) { #name, value },
-#include "abi-layout.h"
+#include "../../kmod/abi-layout.h"
 };
 
 static bool starts(const char *text, const char *with)
