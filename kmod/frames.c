@@ -303,12 +303,10 @@ static int pfn_check(bool special, bool writable, unsigned long pfn,
 	return 0;
 }
 
-/* Entries of the page table at @map that can be appended; at least one. */
-static int frames_append_table(struct p2pmap_frames *frames,
-			       struct p2pmap_pfnmap *map, unsigned long addr,
-			       unsigned long end, unsigned long flags,
-			       struct p2pmap_run *found,
-			       struct p2pmap_reason *why)
+/* The run that begins at @addr in the page table at @map. */
+static int table_run(const struct p2pmap_pfnmap *map, unsigned long addr,
+		     unsigned long end, unsigned long flags,
+		     struct p2pmap_run *found, struct p2pmap_reason *why)
 {
 	unsigned long nr = 1, max;
 	pte_t pte;
@@ -333,6 +331,19 @@ static int frames_append_table(struct p2pmap_frames *frames,
 	return 0;
 }
 
+/* Have the exporter fill in one entry; without "unlocked" it keeps mmap_lock. */
+static int fault_special(struct vm_area_struct *vma, unsigned long addr,
+			 unsigned long flags)
+{
+	unsigned int fault = 0;
+
+	if (flags & VMA_DMA_MAP_FLAG_WRITE)
+		fault |= FAULT_FLAG_WRITE;
+	if (vma->vm_mm != current->mm)
+		fault |= FAULT_FLAG_REMOTE;
+	return fixup_user_fault(vma->vm_mm, addr, fault, NULL);
+}
+
 /*
  * Read the page table of a special VMA.  An entry that is not there yet (vfio
  * fills its mappings on demand) is faulted in if @fault, and otherwise passed
@@ -343,44 +354,31 @@ static int frames_walk(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		       unsigned long flags, bool fault,
 		       struct p2pmap_reason *why)
 {
-	bool faulted = false;
 	struct p2pmap_pfnmap map;
 	struct p2pmap_run run;
 	int rc;
 
 	while (start < end) {
 		rc = p2pmap_pfnmap_start(&map, vma, start);
-		if (rc && !fault) {
+		if (rc && fault && !fault_special(vma, start, flags))
+			rc = p2pmap_pfnmap_start(&map, vma, start);
+		if (rc && fault)
+			return p2pmap_fail(why, -EFAULT,
+					   P2PMAP_REASON_NOT_A_BAR, start);
+		if (rc) {
 			start += PAGE_SIZE;
 			continue;
 		}
-		if (rc) {
-			if (faulted)
-				return p2pmap_fail(why, -EFAULT,
-						   P2PMAP_REASON_NOT_A_BAR,
-						   start);
-			/* Without "unlocked" it keeps mmap_lock. */
-			rc = fixup_user_fault(vma->vm_mm, start,
-					      flags & VMA_DMA_MAP_FLAG_WRITE ?
-						      FAULT_FLAG_WRITE : 0,
-					      NULL);
-			if (rc)
-				return rc;
-			faulted = true;
-			continue;
-		}
-		faulted = false;
-		rc = frames_append_table(frames, &map, start, end, flags, &run,
-					 why);
+		rc = table_run(&map, start, end, flags, &run, why);
 		p2pmap_pfnmap_end(&map);
 		if (!rc)
 			rc = frames_append(frames, PHYS_PFN(run.phys),
 					   run.length >> PAGE_SHIFT);
+		if (!rc && fatal_signal_pending(current))
+			rc = -EINTR;
 		if (rc)
 			return rc;
 		start += run.length;
-		if (fatal_signal_pending(current))
-			return -EINTR;
 		cond_resched();
 	}
 	return 0;

@@ -78,7 +78,7 @@ int p2pmap_generations_mmap(struct p2pmap_context *ctx,
 {
 	struct p2pmap_generations *generations = READ_ONCE(ctx->generations);
 
-	if (!generations)
+	if (!generations || !(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EPERM;
