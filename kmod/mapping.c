@@ -258,6 +258,10 @@ static int mapping_commit_locked(struct p2pmap_mapping *mapping)
 	lockdep_assert_held(&mapping->lock);
 	if (vma_dma_map_retry(mapping->map))
 		return -EAGAIN;
+	/* Pins have no sequence; NUMA hinting would make them retry for ever. */
+	if (p2pmap_mapping_pinned(mapping) && mapping->stale)
+		return -EAGAIN;
+	mapping->stale = false;
 	rc = vma_dma_map_commit(mapping->map);
 	if (rc)
 		return rc;
@@ -296,6 +300,9 @@ static int mapping_try(struct p2pmap_mapping *mapping)
 {
 	int rc;
 
+	mutex_lock(&mapping->lock);
+	mapping->stale = false;
+	mutex_unlock(&mapping->lock);
 	vma_dma_map_begin(mapping->map);
 	rc = mapping_prepare(mapping);
 	if (!rc)

@@ -229,6 +229,8 @@ static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
 	mmu_interval_set_seq(notifier, seq);
 	if (mapping->state == P2PMAP_MAPPING_MAPPED)
 		invalidated(mapping, range);
+	else if (outdates_pin(event_reason(range->event)))
+		mapping->stale = true; /* MAP looks at it before it commits */
 	mutex_unlock(&mapping->lock);
 	return true;
 }
