@@ -304,6 +304,15 @@ void p2pmap_dma_unmap(struct p2pmap_dma *dma)
 	chunks_unmap(dma, dma->nr_chunks);
 }
 
+/* Everything was cut: have p2pmap_dma_unmap() find its way over the holes. */
+void p2pmap_dma_pave(struct p2pmap_dma *dma)
+{
+	struct p2pmap_chunk *chunk = dma->chunks;
+
+	for (; chunk < dma->chunks + dma->nr_chunks; chunk++)
+		p2pmap_iommu_pave(dma->dev, chunk->dma_addr, chunk->length);
+}
+
 void p2pmap_dma_free(struct p2pmap_dma *dma)
 {
 	unsigned int i;

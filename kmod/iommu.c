@@ -46,19 +46,31 @@ int p2pmap_iommu_owner_check(struct device *dev)
 	return -EBUSY;
 }
 
+/* Is the device's IOMMU unit one of the driver that calls its units so? */
+static bool unit_is(struct device *dev, const char *prefix)
+{
+	if (!dev->iommu || !dev->iommu->iommu_dev ||
+	    !dev->iommu->iommu_dev->dev)
+		return false;
+	return strstarts(dev_name(dev->iommu->iommu_dev->dev), prefix);
+}
+
+static bool is_vtd(struct device *dev)
+{
+	return unit_is(dev, "dmar");
+}
+
+static bool is_amd_vi(struct device *dev)
+{
+	return unit_is(dev, "ivhd");
+}
+
 /*
- * Revocation is claimed only for IOMMU drivers on which it was shown to work:
- * VT-d, whose units are called dmarN, and AMD-Vi, whose units are ivhdN.
+ * Revocation is claimed only for IOMMU drivers on which it was shown to work.
  */
 bool p2pmap_iommu_enforces(struct device *dev)
 {
-	const char *unit;
-
-	if (!p2pmap_iommu_translates(dev) || !dev->iommu ||
-	    !dev->iommu->iommu_dev || !dev->iommu->iommu_dev->dev)
-		return false;
-	unit = dev_name(dev->iommu->iommu_dev->dev);
-	return !strncmp(unit, "dmar", 4) || !strncmp(unit, "ivhd", 4);
+	return p2pmap_iommu_translates(dev) && (is_vtd(dev) || is_amd_vi(dev));
 }
 
 u32 p2pmap_iommu_group(struct device *dev)
@@ -110,4 +122,23 @@ int p2pmap_iommu_put_back(struct device *dev, dma_addr_t iova, phys_addr_t phys,
 
 	return p2pmap_iommu_map_nowait(iommu_get_domain_for_dev(dev), iova,
 				       phys, length, prot);
+}
+
+/*
+ * Make [iova, iova + length), in which nothing is mapped, ready for
+ * dma_unmap_*().  VT-d walks over any hole.  AMD-Vi stops, with a warning, where
+ * a page table is missing, as it is where a huge entry was; one entry for each
+ * table puts it there, and dma_unmap_*() takes the entry away.  It lets the
+ * device read zeroes.  Without memory for it there is a warning, no harm.
+ */
+void p2pmap_iommu_pave(struct device *dev, dma_addr_t iova, u64 length)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	dma_addr_t end = iova + length;
+
+	if (!is_amd_vi(dev))
+		return;
+	for (; iova < end; iova = ALIGN(iova + 1, PMD_SIZE))
+		p2pmap_iommu_map_nowait(domain, iova, page_to_phys(ZERO_PAGE(0)),
+					PAGE_SIZE, IOMMU_READ | IOMMU_CACHE);
 }

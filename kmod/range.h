@@ -121,6 +121,7 @@ int p2pmap_iommu_owner_check(struct device *dev);
 u32 p2pmap_iommu_group(struct device *dev);
 void p2pmap_iommu_cut(struct device *dev, dma_addr_t iova, u64 length);
 void p2pmap_iommu_flush(struct device *dev);
+void p2pmap_iommu_pave(struct device *dev, dma_addr_t iova, u64 length);
 int p2pmap_iommu_put_back(struct device *dev, dma_addr_t iova, phys_addr_t phys,
 			  u64 length, bool write, enum p2pmap_kind kind);
 u64 p2pmap_iommu_page_sizes(struct device *dev);
@@ -158,6 +159,7 @@ int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 		       struct p2pmap_reason *why);
 int p2pmap_dma_map(struct p2pmap_dma *dma, struct p2pmap_reason *why);
 void p2pmap_dma_unmap(struct p2pmap_dma *dma);
+void p2pmap_dma_pave(struct p2pmap_dma *dma);
 void p2pmap_dma_free(struct p2pmap_dma *dma);
 dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset);
 

@@ -247,10 +247,12 @@ static void dma_down(struct p2pmap_mapping *mapping)
 	lockdep_assert_held(&mapping->lock);
 	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
 		p2pmap_mapping_bump(mapping, false);
-		/* Over holes dma_unmap_*() must find nothing at all. */
+		/* Where there are holes dma_unmap_*() must find nothing else. */
 		if (p2pmap_mapping_cuttable(mapping) &&
-		    blocks->pages[P2PMAP_BLOCK_LIVE] != pages)
+		    blocks->pages[P2PMAP_BLOCK_LIVE] != pages) {
 			cut_blocks(mapping, 0, pages, true);
+			p2pmap_dma_pave(&mapping->map->dma);
+		}
 		p2pmap_dma_unmap(&mapping->map->dma);
 	}
 	mapping->state = P2PMAP_MAPPING_DOWN;
