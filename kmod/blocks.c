@@ -129,7 +129,7 @@ int p2pmap_blocks_build(struct p2pmap_blocks *blocks,
 	unsigned int nr = blocks_of_dma(dma, frames, NULL);
 
 	blocks->v = kvmalloc_array(nr + SLACK, sizeof(*blocks->v),
-				   GFP_KERNEL_ACCOUNT);
+				   P2PMAP_GFP);
 	if (!blocks->v)
 		return -ENOMEM;
 	blocks->max = nr + SLACK;

@@ -9,8 +9,10 @@
 #define P2PMAP_COMPAT_H
 
 #include <linux/eventfd.h>
+#include <linux/hugetlb.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
+#include <asm/mmu_context.h>
 
 /*
  * A look at one page table of a special VMA, with its lock held between start
@@ -82,6 +84,19 @@ static inline void p2pmap_pfnmap_end(struct p2pmap_pfnmap *map)
 }
 #endif
 
+#ifdef VM_SHADOW_STACK
+#define P2PMAP_VM_SHADOW_STACK VM_SHADOW_STACK
+#else
+#define P2PMAP_VM_SHADOW_STACK VM_NONE
+#endif
+
+/* Do the caller's protection keys let it do to @vma what the device will? */
+static inline bool p2pmap_keys_permit(struct vm_area_struct *vma, bool write)
+{
+	return vma->vm_mm != current->mm ||
+	       arch_vma_access_permitted(vma, write, false, false);
+}
+
 /*
  * Pin pages of @vma; called under mmap_lock, which is never dropped.  The
  * caller's own memory goes by pin_user_pages(), which obeys protection keys.
@@ -115,7 +130,7 @@ static inline unsigned int p2pmap_pin_flags(struct vm_area_struct *vma,
 	if (write)
 		return flags | FOLL_WRITE;
 #ifdef P2PMAP_HAS_PIN_VMAS
-	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
+	if (is_cow_mapping(vma->vm_flags) && !is_vm_hugetlb_page(vma))
 		return flags | FOLL_WRITE | FOLL_FORCE;
 #endif
 	return flags;

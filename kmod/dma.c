@@ -105,7 +105,7 @@ static int dma_prepare_ram(struct p2pmap_dma *dma,
 	u64 offset = 0;
 
 	dma->chunks = kvcalloc(DIV64_U64_ROUND_UP(frames->length, max),
-			       sizeof(*dma->chunks), GFP_KERNEL_ACCOUNT);
+			       sizeof(*dma->chunks), P2PMAP_GFP);
 	if (!dma->chunks)
 		return -ENOMEM;
 	while (offset < frames->length) {
@@ -117,7 +117,7 @@ static int dma_prepare_ram(struct p2pmap_dma *dma,
 		if (sg_alloc_table(&chunk->sgt,
 				   chunk_segments(dma->dev, &count,
 						  chunk->length, NULL),
-				   GFP_KERNEL_ACCOUNT))
+				   P2PMAP_GFP))
 			return -ENOMEM;
 		dma->nr_chunks++;
 		chunk_segments(dma->dev, &at, chunk->length, chunk->sgt.sgl);
@@ -133,7 +133,7 @@ static int dma_prepare_bar(struct p2pmap_dma *dma,
 	unsigned int i;
 
 	dma->chunks = kvcalloc(frames->nr_runs, sizeof(*dma->chunks),
-			       GFP_KERNEL_ACCOUNT);
+			       P2PMAP_GFP);
 	if (!dma->chunks)
 		return -ENOMEM;
 	for (i = 0; i < frames->nr_runs; i++) {
@@ -190,7 +190,7 @@ int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 	    check_add_overflow(max_extents, frames->nr_runs, &max_extents))
 		return -ENOMEM;
 	dma->extents = kvmalloc_array(max_extents, sizeof(*dma->extents),
-				      GFP_KERNEL_ACCOUNT);
+				      P2PMAP_GFP);
 	return dma->extents ? 0 : -ENOMEM;
 }
 
@@ -260,14 +260,31 @@ static bool chunk_extents(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 
 static void chunks_unmap(struct p2pmap_dma *dma, unsigned int nr)
 {
-	while (nr--)
+	while (nr--) {
 		chunk_unmap(dma, &dma->chunks[nr]);
+		cond_resched();
+	}
 	if (dma->translated)
 		p2pmap_iommu_flush(dma->dev);
 	dma->nr_extents = 0;
 }
 
-/* Map what was prepared; neither sleeps nor enters reclaim. */
+/*
+ * The DMA API does not tell whether addresses or memory for page tables ran
+ * out; a narrow device runs out of addresses, a wide one does not.
+ */
+static int map_error(const struct p2pmap_dma *dma)
+{
+	return dma_mask(dma->dev) <= DMA_BIT_MASK(40) ? -ENOSPC : -ENOMEM;
+}
+
+/*
+ * Map what was prepared; waits for nothing and does not enter reclaim.
+ *
+ * If the IOMMU driver runs out of memory within a call, VT-d of 6.x leaves
+ * entries behind at addresses that the DMA API has taken back.  That cannot be
+ * mended from here.
+ */
 int p2pmap_dma_map(struct p2pmap_dma *dma, struct p2pmap_reason *why)
 {
 	struct p2pmap_chunk *chunk;
@@ -277,10 +294,11 @@ int p2pmap_dma_map(struct p2pmap_dma *dma, struct p2pmap_reason *why)
 		chunk = &dma->chunks[i];
 		if (chunk_map(dma, chunk)) {
 			chunks_unmap(dma, i);
-			return p2pmap_fail(why, -ENOSPC,
+			return p2pmap_fail(why, map_error(dma),
 					   P2PMAP_REASON_IOVA_SPACE,
 					   chunk->length);
 		}
+		cond_resched();
 		if (!chunk_extents(dma, chunk)) {
 			chunks_unmap(dma, i + 1);
 			return p2pmap_fail(why, -EOPNOTSUPP,
@@ -327,8 +345,9 @@ void p2pmap_dma_free(struct p2pmap_dma *dma)
 	dma->nr_extents = 0;
 }
 
-/* The DMA address of @offset in a translated mapping. */
-dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset)
+/* The chunk that holds @offset. */
+static const struct p2pmap_chunk *chunk_of(const struct p2pmap_dma *dma,
+					   u64 offset)
 {
 	unsigned int low = 0, high = dma->nr_chunks, mid;
 
@@ -339,5 +358,19 @@ dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset)
 		else
 			high = mid;
 	}
-	return dma->chunks[low].dma_addr + (offset - dma->chunks[low].offset);
+	return &dma->chunks[low];
+}
+
+/* The DMA address of @offset in a translated mapping. */
+dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset)
+{
+	const struct p2pmap_chunk *chunk = chunk_of(dma, offset);
+
+	return chunk->dma_addr + (offset - chunk->offset);
+}
+
+/* What is cut in one call, or mapped in one, never crosses from one to the next. */
+bool p2pmap_dma_begins_chunk(const struct p2pmap_dma *dma, u64 offset)
+{
+	return chunk_of(dma, offset)->offset == offset;
 }

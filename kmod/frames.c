@@ -59,8 +59,11 @@ static int vma_check_special(struct vm_area_struct *vma, unsigned long start,
 	if (!(vma->vm_flags & VM_PFNMAP))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_A_BAR,
 				   start);
-	/* A write to a private mapping puts RAM where the BAR was. */
-	if (!(vma->vm_flags & VM_SHARED))
+	/*
+	 * A write to a private mapping puts RAM where the BAR was.  (A shared
+	 * one of a file that was opened for reading is not VM_SHARED either.)
+	 */
+	if (is_cow_mapping(vma->vm_flags))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_PRIVATE_BAR,
 				   start);
 	if (flags & VMA_DMA_MAP_FLAG_PIN)
@@ -73,10 +76,15 @@ static int vma_check_special(struct vm_area_struct *vma, unsigned long start,
 int p2pmap_vma_kind(struct vm_area_struct *vma, unsigned long start,
 		    unsigned long flags, struct p2pmap_reason *why)
 {
-	if (!(vma->vm_flags & VM_READ))
+	bool write = flags & VMA_DMA_MAP_FLAG_WRITE;
+
+	if (!(vma->vm_flags & VM_READ) || !p2pmap_keys_permit(vma, false))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_READABLE,
 				   start);
-	if ((flags & VMA_DMA_MAP_FLAG_WRITE) && !(vma->vm_flags & VM_WRITE))
+	/* A shadow stack is writable, but not for everybody. */
+	if (write && (!(vma->vm_flags & VM_WRITE) ||
+		      (vma->vm_flags & P2PMAP_VM_SHADOW_STACK) ||
+		      !p2pmap_keys_permit(vma, true)))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_WRITABLE,
 				   start);
 	if (vma_is_special(vma))
@@ -120,7 +128,7 @@ static int frames_grow(struct p2pmap_frames *frames)
 
 	if (max < frames->max_runs)
 		return -ENOMEM;
-	runs = kvmalloc_array(max, sizeof(*runs), GFP_KERNEL_ACCOUNT);
+	runs = kvmalloc_array(max, sizeof(*runs), P2PMAP_GFP);
 	if (!runs)
 		return -ENOMEM;
 	if (frames->nr_runs)
@@ -219,7 +227,7 @@ static int frames_pin(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 			   P2PMAP_BATCH);
 		nr = p2pmap_pin(vma->vm_mm, start, nr, gup, pages);
 		if (nr <= 0) {
-			rc = nr ? nr : -EFAULT;
+			rc = !nr || nr == -EHWPOISON ? -EFAULT : nr;
 			break;
 		}
 		rc = frames_append_pins(frames, pages, nr, start, why);
@@ -252,6 +260,27 @@ static int frames_append_hmm(struct p2pmap_frames *frames,
 	return 0;
 }
 
+/* hmm says EFAULT for every failed fault; the core mm can tell them apart. */
+static int fault_error(struct vm_area_struct *vma, const struct hmm_range *range)
+{
+	bool write = range->default_flags & HMM_PFN_REQ_WRITE;
+	unsigned long addr, i = 0;
+	int rc;
+
+	for (addr = range->start; addr < range->end; addr += PAGE_SIZE, i++)
+		if (!(range->hmm_pfns[i] & HMM_PFN_VALID))
+			break;
+	if (addr == range->end)
+		return -EFAULT;
+	rc = fixup_user_fault(vma->vm_mm, addr,
+			      FAULT_FLAG_REMOTE |
+				      (write ? FAULT_FLAG_WRITE : 0),
+			      NULL);
+	if (rc == -EHWPOISON)
+		return -EFAULT;
+	return rc ? rc : -EAGAIN;
+}
+
 static int frames_fault(struct p2pmap_frames *frames,
 			struct vm_area_struct *vma, unsigned long start,
 			unsigned long end, unsigned long flags,
@@ -279,6 +308,8 @@ static int frames_fault(struct p2pmap_frames *frames,
 		range.end = start + (nr << PAGE_SHIFT);
 		memset(range.hmm_pfns, 0, nr * sizeof(*range.hmm_pfns));
 		rc = hmm_range_fault(&range);
+		if (rc == -EFAULT)
+			rc = fault_error(vma, &range);
 		if (!rc)
 			rc = frames_append_hmm(frames, range.hmm_pfns, nr,
 					       start, why);
@@ -359,6 +390,9 @@ static int frames_walk(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 	int rc;
 
 	while (start < end) {
+		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		rc = p2pmap_pfnmap_start(&map, vma, start);
 		if (rc && fault && !fault_special(vma, start, flags))
 			rc = p2pmap_pfnmap_start(&map, vma, start);
@@ -371,15 +405,14 @@ static int frames_walk(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		}
 		rc = table_run(&map, start, end, flags, &run, why);
 		p2pmap_pfnmap_end(&map);
+		if (!frames->nr_runs)
+			frames->start = start;
 		if (!rc)
 			rc = frames_append(frames, PHYS_PFN(run.phys),
 					   run.length >> PAGE_SHIFT);
-		if (!rc && fatal_signal_pending(current))
-			rc = -EINTR;
 		if (rc)
 			return rc;
 		start += run.length;
-		cond_resched();
 	}
 	return 0;
 }

@@ -113,10 +113,25 @@ static int importer_check(struct pci_dev *pdev, struct p2pmap_reason *why)
 	return 0;
 }
 
+/* Not below what mappings of this device, anybody's, were made for. */
+static int set_width(struct p2pmap_device *device, u64 mask)
+{
+	struct device *dev = &device->pdev->dev;
+	int rc = -EBUSY;
+
+	down_write(&p2pmap_devices_lock);
+	if (mask >= dma_get_mask(dev) || list_empty(&device->imports))
+		rc = dma_set_mask_and_coherent(dev, mask) ? -EINVAL : 0;
+	up_write(&p2pmap_devices_lock);
+	return rc;
+}
+
 /* uio_pci_generic leaves the default mask; say how wide the device really is. */
-static int importer_widen(struct pci_dev *pdev, u32 bits,
+static int importer_widen(struct p2pmap_device *device, u32 bits,
 			  struct p2pmap_reason *why)
 {
+	struct pci_dev *pdev = device->pdev;
+
 	if (!bits)
 		return 0;
 	if (bits > 64)
@@ -127,7 +142,7 @@ static int importer_widen(struct pci_dev *pdev, u32 bits,
 	if (!capable(CAP_SYS_RAWIO))
 		return p2pmap_fail_pci(why, -EPERM, P2PMAP_REASON_NOT_ALLOWED,
 				       pdev);
-	return dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(bits));
+	return set_width(device, DMA_BIT_MASK(bits));
 }
 
 static int importer_attach_locked(struct p2pmap_importer *importer,
@@ -136,14 +151,14 @@ static int importer_attach_locked(struct p2pmap_importer *importer,
 {
 	int rc = importer_check(pdev, why);
 
-	if (!rc)
-		rc = importer_widen(pdev, bits, why);
 	if (rc)
 		return rc;
 	importer->translated = p2pmap_iommu_translates(&pdev->dev);
 	importer->enforced = p2pmap_iommu_enforces(&pdev->dev);
 	importer->device = p2pmap_device_get(pdev);
-	return importer->device ? 0 : -ENOMEM;
+	if (!importer->device)
+		return -ENOMEM;
+	return importer_widen(importer->device, bits, why);
 }
 
 static struct pci_dev *importer_find(const struct p2pmap_pci_addr *addr,

@@ -113,15 +113,39 @@ void p2pmap_iommu_flush(struct device *dev)
 	iommu_flush_iotlb_all(iommu_get_domain_for_dev(dev));
 }
 
-/* Map into a hole, at an address that the mapping had all along. */
+/* How much of a run did a call map that failed?  Whole entries, in order. */
+static u64 mapped_prefix(struct iommu_domain *domain, dma_addr_t iova,
+			 phys_addr_t phys, u64 length)
+{
+	u64 at;
+
+	for (at = 0; at < length; at += PAGE_SIZE)
+		if (iommu_iova_to_phys(domain, iova + at) != phys + at)
+			break;
+	return at;
+}
+
+/*
+ * Map into a hole, at an address that the mapping had all along.  All or
+ * nothing: when memory for its page table runs out VT-d reports a failure and
+ * leaves what it has mapped so far.
+ */
 int p2pmap_iommu_put_back(struct device *dev, dma_addr_t iova, phys_addr_t phys,
 			  u64 length, bool write, enum p2pmap_kind kind)
 {
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	int prot = IOMMU_READ | (write ? IOMMU_WRITE : 0) |
 		   (kind == P2PMAP_KIND_BAR ? IOMMU_MMIO : IOMMU_CACHE);
+	u64 prefix;
+	int rc;
 
-	return p2pmap_iommu_map_nowait(iommu_get_domain_for_dev(dev), iova,
-				       phys, length, prot);
+	rc = p2pmap_iommu_map_nowait(domain, iova, phys, length, prot);
+	if (!rc)
+		return 0;
+	prefix = mapped_prefix(domain, iova, phys, length);
+	if (prefix)
+		p2pmap_iommu_cut(dev, iova, prefix);
+	return rc;
 }
 
 /*

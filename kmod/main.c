@@ -283,6 +283,7 @@ exit_pcidev:
 	p2pmap_pcidev_exit();
 destroy_workqueue:
 	destroy_workqueue(p2pmap_workqueue);
+	p2pmap_importer_exit();
 	return rc;
 }
 
@@ -290,6 +291,7 @@ static void __exit p2pmap_exit(void)
 {
 	misc_deregister(&p2pmap_misc);
 	p2pmap_pcidev_exit();
+	p2pmap_quarantine_exit();
 	destroy_workqueue(p2pmap_workqueue);
 	p2pmap_importer_exit();
 	rcu_barrier();

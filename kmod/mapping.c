@@ -156,12 +156,12 @@ static int mapping_open_map(struct p2pmap_mapping *mapping,
 }
 
 /* What comes before the memory is touched: charge, notifier, sink. */
-static int mapping_open(struct p2pmap_mapping *mapping, enum p2pmap_kind kind,
+static int mapping_open(struct p2pmap_mapping *mapping,
 			struct p2pmap_reason *why)
 {
 	int rc;
 
-	if (p2pmap_mapping_pinned(mapping) && kind == P2PMAP_KIND_RAM) {
+	if (p2pmap_mapping_pinned(mapping)) {
 		rc = p2pmap_charge(&mapping->charge,
 				   mapping->length >> PAGE_SHIFT, why);
 		if (rc)
@@ -199,6 +199,10 @@ static int mapping_prepare(struct p2pmap_mapping *mapping)
 		}
 		rc = vma_dma_map_prepare(vma, at, min(end, vma->vm_end),
 					 mapping->map);
+		/* Policy and charge were for what was there before. */
+		if (!rc && mapping->map->kind != mapping->kind)
+			rc = p2pmap_fail(mapping->map->why, -EINVAL,
+					 P2PMAP_REASON_MIXED, at);
 		at = vma->vm_end;
 	}
 	mmap_read_unlock(mapping->mm);
@@ -460,8 +464,10 @@ int p2pmap_ioctl_map(struct p2pmap_call *call)
 	kind = p2pmap_range_judge(importer, cmd->flags, cmd->addr, cmd->length,
 				  &call->why);
 	rc = kind < 0 ? kind : mapping_count(mapping, &call->why);
-	if (!rc)
-		rc = mapping_open(mapping, kind, &call->why);
+	if (!rc) {
+		mapping->kind = kind;
+		rc = mapping_open(mapping, &call->why);
+	}
 	if (!rc)
 		rc = mapping_map(mapping);
 	if (!rc)

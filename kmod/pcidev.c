@@ -98,6 +98,22 @@ bool p2pmap_device_present(struct pci_dev *pdev)
 	return found == pdev;
 }
 
+/* A line, for sysfs, for each importer that pages are kept in quarantine for. */
+int p2pmap_devices_show_kept(char *buffer)
+{
+	struct p2pmap_device *device;
+	int length = 0;
+
+	down_read(&p2pmap_devices_lock);
+	list_for_each_entry(device, &devices, link)
+		if (device->kept_pages)
+			length += sysfs_emit_at(buffer, length, "%s %llu\n",
+						pci_name(device->pdev),
+						device->kept_pages);
+	up_read(&p2pmap_devices_lock);
+	return length;
+}
+
 /*
  * The device changes hands or goes.  Runs under device_lock(); waits for maps
  * and unmaps that are going on, none of which waits for user memory.

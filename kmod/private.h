@@ -59,6 +59,7 @@ struct p2pmap_device {
 	struct pci_dev *pdev; /* immutable; holds a reference */
 	struct list_head link; /* p2pmap_devices_lock */
 	bool dead; /* p2pmap_devices_lock */
+	u64 kept_pages; /* p2pmap_devices_lock; in quarantine for it */
 	spinlock_t lock;
 	struct list_head imports; /* lock; or p2pmap_devices_lock for writing */
 	struct list_head exports; /* lock; or p2pmap_devices_lock for writing */
@@ -69,6 +70,7 @@ extern struct rw_semaphore p2pmap_devices_lock;
 struct p2pmap_device *p2pmap_device_get(struct pci_dev *pdev);
 void p2pmap_device_put(struct p2pmap_device *device);
 bool p2pmap_device_present(struct pci_dev *pdev);
+int p2pmap_devices_show_kept(char *buffer);
 int p2pmap_pcidev_init(void);
 void p2pmap_pcidev_exit(void);
 
@@ -214,6 +216,7 @@ struct p2pmap_mapping {
 	u64 length; /* immutable */
 	u64 cookie; /* immutable */
 	u32 flags; /* immutable; P2PMAP_MAP_* */
+	enum p2pmap_kind kind; /* immutable; as policy judged it */
 	u32 slot; /* immutable once mapped */
 	bool counted; /* MAP and the last owner; in context and importer */
 	bool enforced; /* immutable */
@@ -232,7 +235,7 @@ struct p2pmap_mapping {
 
 	struct mutex restore_lock; /* one restore at a time */
 	struct delayed_work restore_work; /* holds a reference while queued */
-	unsigned long restored_at; /* restore_lock; jiffies */
+	unsigned long restored_at; /* jiffies; racy, only limits the rate */
 
 	struct p2pmap_device *exporter; /* immutable once mapped; reference */
 	struct list_head import_link; /* device->lock */
@@ -298,6 +301,7 @@ __poll_t p2pmap_event_poll(struct p2pmap_context *ctx, struct file *file,
 bool p2pmap_quarantine_add(struct p2pmap_mapping *mapping);
 void p2pmap_quarantine_release(struct p2pmap_device *device);
 u64 p2pmap_quarantined_pages(void);
+void p2pmap_quarantine_exit(void);
 extern const struct attribute_group *p2pmap_quarantine_groups[];
 
 #endif /* P2PMAP_PRIVATE_H */

@@ -74,6 +74,8 @@ bool p2pmap_quarantine_add(struct p2pmap_mapping *mapping)
 	if (keep) {
 		list_add(&mapping->quarantine_link, &kept);
 		atomic64_add(mapping->length >> PAGE_SHIFT, &kept_pages);
+		mapping->importer->device->kept_pages += mapping->length >>
+							 PAGE_SHIFT;
 		__module_get(THIS_MODULE);
 	}
 	up_write(&p2pmap_devices_lock);
@@ -90,26 +92,25 @@ void p2pmap_quarantine_release(struct p2pmap_device *device)
 		if (mapping->importer->device != device)
 			continue;
 		p2pmap_mapping_dma_down(mapping);
+		device->kept_pages -= mapping->length >> PAGE_SHIFT;
 		spin_lock(&leaving_lock);
 		list_move(&mapping->quarantine_link, &leaving);
 		spin_unlock(&leaving_lock);
 	}
-	queue_work(p2pmap_workqueue, &leave_work);
+	/* Not behind workers that wait for somebody's memory. */
+	queue_work(system_unbound_wq, &leave_work);
+}
+
+/* Nothing is kept any more, but the last to leave may be on its way. */
+void p2pmap_quarantine_exit(void)
+{
+	flush_work(&leave_work);
 }
 
 static ssize_t quarantine_show(struct device *dev,
 			       struct device_attribute *attr, char *buffer)
 {
-	struct p2pmap_mapping *mapping;
-	int length = 0;
-
-	down_write(&p2pmap_devices_lock);
-	list_for_each_entry(mapping, &kept, quarantine_link)
-		length += sysfs_emit_at(buffer, length, "%s %llu\n",
-					pci_name(mapping->importer->device->pdev),
-					mapping->length >> PAGE_SHIFT);
-	up_write(&p2pmap_devices_lock);
-	return length;
+	return p2pmap_devices_show_kept(buffer);
 }
 
 static ssize_t quarantine_store(struct device *dev,

@@ -44,7 +44,7 @@ static int query_bar(struct p2pmap_call *call, unsigned long flags,
 
 	rc = peek(cmd->addr, cmd->length, flags, &frames, &call->why);
 	if (!rc && frames.nr_runs)
-		rc = p2pmap_bar_find(&frames, cmd->addr, &bar, &call->why);
+		rc = p2pmap_bar_find(&frames, frames.start, &bar, &call->why);
 	if (!rc && bar.pdev && importer)
 		rc = p2pmap_route_find(importer->device->pdev, bar.pdev,
 				       importer->translated, &route,
@@ -52,7 +52,8 @@ static int query_bar(struct p2pmap_call *call, unsigned long flags,
 	if (!rc && bar.pdev) {
 		cmd->out_exporter = p2pmap_pci_addr(bar.pdev);
 		cmd->out_bar = bar.index;
-		cmd->out_bar_offset = bar.offset;
+		/* The first pages may not be there yet. */
+		cmd->out_bar_offset = bar.offset - (frames.start - cmd->addr);
 		cmd->out_route = route.type;
 		cmd->out_distance = route.distance;
 	}

@@ -25,6 +25,9 @@
 
 struct mmu_interval_notifier;
 
+/* For arrays whose size is the caller's wish: charged to it, and no warning. */
+#define P2PMAP_GFP (GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
+
 /* Pages that are looked at in one go; also the bound on a batch of pins. */
 #define P2PMAP_BATCH 512
 
@@ -72,6 +75,7 @@ struct p2pmap_frames {
 	unsigned int nr_runs;
 	unsigned int max_runs;
 	bool pinned;
+	unsigned long start; /* address of the first run; special memory only */
 	u64 length;
 };
 
@@ -162,6 +166,7 @@ void p2pmap_dma_unmap(struct p2pmap_dma *dma);
 void p2pmap_dma_pave(struct p2pmap_dma *dma);
 void p2pmap_dma_free(struct p2pmap_dma *dma);
 dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset);
+bool p2pmap_dma_begins_chunk(const struct p2pmap_dma *dma, u64 offset);
 
 /* blocks.c */
 enum p2pmap_block_state {

@@ -68,7 +68,7 @@ static int make_room(struct p2pmap_mapping *mapping, unsigned int extra)
 	while (!p2pmap_blocks_room(blocks, extra)) {
 		max = blocks->nr + extra + 32;
 		mutex_unlock(&mapping->lock);
-		v = kvmalloc_array(max, sizeof(*v), GFP_KERNEL_ACCOUNT);
+		v = kvmalloc_array(max, sizeof(*v), P2PMAP_GFP);
 		mutex_lock(&mapping->lock);
 		if (!v)
 			return -ENOMEM;
@@ -109,21 +109,10 @@ static int split_edges(struct restore *restore)
 	return rc;
 }
 
-/* Addresses do not follow each other from one chunk to the next. */
-static bool begins_chunk(struct p2pmap_mapping *mapping, u32 page)
-{
-	const struct p2pmap_dma *dma = &mapping->map->dma;
-	unsigned int i;
-
-	for (i = 1; i < dma->nr_chunks; i++)
-		if (dma->chunks[i].offset == (u64)page << PAGE_SHIFT)
-			return true;
-	return false;
-}
-
 /* List the holes in the range, as many as fit; returns how many there are. */
 static unsigned int list_holes(struct restore *restore)
 {
+	const struct p2pmap_dma *dma = &restore->mapping->map->dma;
 	struct p2pmap_blocks *blocks = &restore->mapping->blocks;
 	struct hole *hole = NULL;
 	unsigned int i, nr = 0;
@@ -136,7 +125,7 @@ static unsigned int list_holes(struct restore *restore)
 		if (!wanted(restore, block))
 			continue;
 		if (nr && next == block->first &&
-		    !begins_chunk(restore->mapping, next)) {
+		    !p2pmap_dma_begins_chunk(dma, (u64)next << PAGE_SHIFT)) {
 			if (hole)
 				hole->nr += block->nr;
 		} else {
@@ -175,7 +164,7 @@ static int find_holes(struct restore *restore)
 		restore->max_holes = nr + 8;
 		restore->holes = kvcalloc(restore->max_holes,
 					  sizeof(*restore->holes),
-					  GFP_KERNEL_ACCOUNT);
+					  P2PMAP_GFP);
 		if (!restore->holes)
 			return -ENOMEM;
 	}
@@ -293,7 +282,7 @@ static int plan_blocks(struct restore *restore)
 		nr += hole->nr_v;
 	}
 	restore->v = kvmalloc_array(nr, sizeof(*restore->v),
-				    GFP_KERNEL_ACCOUNT);
+				    P2PMAP_GFP);
 	if (!restore->v)
 		return -ENOMEM;
 	restore->nr_v = nr;
@@ -651,9 +640,9 @@ void p2pmap_restore_work(struct work_struct *work)
 		}
 		if (mapping->sink)
 			again |= restore_sinks(mapping);
-		WRITE_ONCE(mapping->restored_at, jiffies);
 		mutex_unlock(&mapping->restore_lock);
 	}
+	WRITE_ONCE(mapping->restored_at, jiffies);
 	mutex_lock(&mapping->lock);
 	if (again && mapping->state == P2PMAP_MAPPING_MAPPED)
 		p2pmap_restore_schedule(mapping);

@@ -73,16 +73,19 @@ static void cut_iova(struct p2pmap_mapping *mapping, dma_addr_t iova,
 }
 
 /*
- * Cut every block that touches pages [first, end) and is mapped; neighbours
- * that are contiguous for the device go in one call.  They become CUT.
+ * Cut every block that touches pages [first, end) and is mapped; neighbours in
+ * one chunk go in one call.  They become CUT.  A call over two chunks could free
+ * a page table that they share, and dma_unmap_*() of the second, over the hole
+ * where the table was, would then take down what lies behind it (VT-d).
  */
 static struct span cut_blocks(struct p2pmap_mapping *mapping, u32 first,
 			      u32 end, bool sinks_too)
 {
+	const struct p2pmap_dma *dma = &mapping->map->dma;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	struct span cut = {};
+	u64 length = 0, size, offset;
 	dma_addr_t iova = 0, at;
-	u64 length = 0, size;
+	struct span cut = {};
 	unsigned int i;
 
 	for (i = p2pmap_blocks_find(blocks, first);
@@ -95,10 +98,11 @@ static struct span cut_blocks(struct p2pmap_mapping *mapping, u32 first,
 		if (!cut.to)
 			p2pmap_mapping_bump(mapping, false);
 		span_add(&cut, block);
-		at = p2pmap_dma_addr(&mapping->map->dma,
-				     (u64)block->first << PAGE_SHIFT);
+		offset = (u64)block->first << PAGE_SHIFT;
+		at = p2pmap_dma_addr(dma, offset);
 		size = (u64)block->nr << PAGE_SHIFT;
-		if (at != iova + length) {
+		if (at != iova + length ||
+		    p2pmap_dma_begins_chunk(dma, offset)) {
 			cut_iova(mapping, iova, length);
 			iova = at;
 			length = 0;
@@ -162,10 +166,11 @@ static void revoke(struct p2pmap_mapping *mapping, u64 offset, u64 end,
 	struct span cut = cut_blocks(mapping, first, last, false);
 	struct span lost = lose_blocks(mapping, first, last);
 
-	if (lost.to) {
+	/* What went earlier is told again when its address goes, too. */
+	if (lost.to || (reasons & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_EXIT))) {
 		sink_now(mapping, first, last);
 		p2pmap_event_post(mapping, &(struct p2pmap_pending){
-			.offset = min(offset, lost.from),
+			.offset = lost.to ? min(offset, lost.from) : offset,
 			.end = max(end, lost.to),
 			.cut_offset = cut.from,
 			.cut_end = cut.to,

@@ -97,19 +97,20 @@ static bool administrator_admits(struct pci_dev *root)
 }
 
 /*
- * The device that identifies a host bridge: devfn 00.0, or a root port where
- * there is none.  Safe while a reference to a device below is held.
+ * The device that stands for a host bridge: devfn 00.0, or a root port where
+ * there is none.  With a reference, or NULL.
  */
 static struct pci_dev *host_bridge_root(struct pci_dev *pdev)
 {
-	struct pci_host_bridge *host = pci_find_host_bridge(pdev->bus);
-	struct pci_dev *root;
+	struct pci_bus *bus = pci_find_host_bridge(pdev->bus)->bus;
+	struct pci_dev *root = pci_get_slot(bus, PCI_DEVFN(0, 0));
 
-	root = list_first_entry_or_null(&host->bus->devices, struct pci_dev,
-					bus_list);
-	if (root && (root->devfn == PCI_DEVFN(0, 0) ||
-		     pci_pcie_type(root) == PCI_EXP_TYPE_ROOT_PORT))
+	if (root)
 		return root;
+	for_each_pci_dev(root)
+		if (root->bus == bus &&
+		    pci_pcie_type(root) == PCI_EXP_TYPE_ROOT_PORT)
+			return root;
 	return NULL;
 }
 
@@ -123,18 +124,11 @@ static int host_bridge_refuse(struct pci_dev *root, u32 code,
 	return p2pmap_fail(why, -EHOSTUNREACH, code, 0);
 }
 
-static int host_bridge_check(struct pci_dev *pdev, bool same_bridge,
-			     struct p2pmap_reason *why)
+static int root_check(struct pci_dev *root, bool same_bridge,
+		      struct p2pmap_reason *why)
 {
-	struct pci_dev *root = host_bridge_root(pdev);
 	unsigned int i;
 
-	if (cpu_routes())
-		return 0;
-	if (!root)
-		return p2pmap_fail_pci(why, -EHOSTUNREACH,
-				       P2PMAP_REASON_NO_ROUTE_HOST_BRIDGE,
-				       pdev);
 	for (i = 0; i < ARRAY_SIZE(known_bridges); i++) {
 		if (known_bridges[i].vendor != root->vendor ||
 		    (known_bridges[i].device != root->device &&
@@ -149,6 +143,24 @@ static int host_bridge_check(struct pci_dev *pdev, bool same_bridge,
 		return 0;
 	return host_bridge_refuse(root, P2PMAP_REASON_NO_ROUTE_HOST_BRIDGE,
 				  why);
+}
+
+static int host_bridge_check(struct pci_dev *pdev, bool same_bridge,
+			     struct p2pmap_reason *why)
+{
+	struct pci_dev *root;
+	int rc;
+
+	if (cpu_routes())
+		return 0;
+	root = host_bridge_root(pdev);
+	if (!root)
+		return p2pmap_fail_pci(why, -EHOSTUNREACH,
+				       P2PMAP_REASON_NO_ROUTE_HOST_BRIDGE,
+				       pdev);
+	rc = root_check(root, same_bridge, why);
+	pci_dev_put(root);
+	return rc;
 }
 
 static int through_host_bridge(struct pci_dev *importer,

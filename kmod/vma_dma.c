@@ -136,6 +136,8 @@ int vma_dma_map_prepare(struct vm_area_struct *vma, unsigned long start,
 	kind = p2pmap_vma_kind(vma, start, map->flags, map->why);
 	if (kind < 0)
 		return kind;
+	if (map->kind_known && start != map->start + map->frames.length)
+		return -EINVAL;
 	if (map->kind_known && map->kind != kind)
 		return p2pmap_fail(map->why, -EINVAL, P2PMAP_REASON_MIXED,
 				   start);

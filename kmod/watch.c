@@ -40,7 +40,8 @@ static struct p2pmap_generations *generations_alloc(u32 capacity)
 	if (!generations)
 		return NULL;
 	generations->capacity = capacity;
-	generations->page = vmalloc_user(PAGE_ALIGN(capacity * sizeof(u64)));
+	generations->page = __vmalloc(PAGE_ALIGN(capacity * sizeof(u64)),
+				      GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	generations->last = kvcalloc(capacity, sizeof(u64),
 				     GFP_KERNEL_ACCOUNT);
 	generations->used = bitmap_zalloc(capacity, GFP_KERNEL_ACCOUNT);
@@ -73,6 +74,24 @@ int p2pmap_ioctl_watch(struct p2pmap_call *call)
 	return rc;
 }
 
+/* By hand: remap_vmalloc_range() wants memory that nobody was charged for. */
+static int insert_pages(struct p2pmap_generations *generations,
+			struct vm_area_struct *vma)
+{
+	unsigned long pages = PAGE_ALIGN(generations->capacity * sizeof(u64)) >>
+			      PAGE_SHIFT;
+	void *from = (void *)generations->page + (vma->vm_pgoff << PAGE_SHIFT);
+	unsigned long addr;
+	int rc = 0;
+
+	if (vma->vm_pgoff >= pages || vma_pages(vma) > pages - vma->vm_pgoff)
+		return -EINVAL;
+	for (addr = vma->vm_start; !rc && addr < vma->vm_end;
+	     addr += PAGE_SIZE, from += PAGE_SIZE)
+		rc = vm_insert_page(vma, addr, vmalloc_to_page(from));
+	return rc;
+}
+
 int p2pmap_generations_mmap(struct p2pmap_context *ctx,
 			    struct vm_area_struct *vma)
 {
@@ -85,7 +104,7 @@ int p2pmap_generations_mmap(struct p2pmap_context *ctx,
 	/* Never writable, and not for the children. */
 	p2pmap_vm_flags_mod(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP,
 			    VM_MAYWRITE | VM_MAYEXEC);
-	return remap_vmalloc_range(vma, generations->page, vma->vm_pgoff);
+	return insert_pages(generations, vma);
 }
 
 /*

@@ -10,6 +10,7 @@
  *
  *   E2BIG         the tail of a struct that this module does not know is not
  *                 zero: it is older than the caller needs
+ *   EBADF         no such file descriptor
  *   EAGAIN        the memory kept changing while it was being mapped; or
  *                 O_NONBLOCK and no event
  *   EBUSY         the importer is managed by VFIO or another owner of its IOMMU
@@ -370,7 +371,7 @@ struct p2pmap_extent {
 #define P2PMAP_MAPPING_LIVE (1 << 1) /* the importer reaches all of it */
 #define P2PMAP_MAPPING_GONE (1 << 2) /* importer or exporter is gone */
 #define P2PMAP_MAPPING_PINNED (1 << 3) /* the memory is pinned */
-#define P2PMAP_MAPPING_STALE (1 << 4) /* pinned, but no longer at @addr */
+#define P2PMAP_MAPPING_STALE (1 << 4) /* may no longer be what is at @addr */
 
 /* struct p2pmap_map.out_slot without P2PMAP_IOC_WATCH */
 #define P2PMAP_NO_SLOT (~0U)
