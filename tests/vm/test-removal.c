@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Removal: a device that is unbound, removed or pulled out takes its mappings
+ * with it, at once and with a word; nobody waits for p2pmap, and what is left
+ * answers ENODEV.
+ *
+ * iommu: on
+ *
+ * Hot-unplug is QEMU's: device_del on its monitor, which the guest must agree
+ * to, while transfers are under way.  Each test puts the machine back.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+
+#include "witness.h"
+
+#define RANGE (16 * PAGE)
+#define BAR_OFFSET (40 * MIB)
+
+/* A removal that waits for p2pmap would take longer. */
+#define PROMPT_MS 3000
+
+#define SEED_BEFORE 0x100
+#define SEED_AFTER 0x200
+
+/**
+ * struct three - a mapping of each kind, in a context of its own
+ * @lab: the lab
+ * @ctx: the context
+ * @importer: edu
+ * @ram: unpinned memory
+ * @pinned: pinned memory
+ * @bar: ivshmem's
+ * @view: the BAR, by another mmap, which p2pmap does not see
+ * @mapping: of ram, pinned, bar
+ */
+enum { RAM, PINNED, BAR, KINDS };
+
+struct three {
+	struct lab *lab;
+	struct p2pmap_context *ctx;
+	struct p2pmap_importer *importer;
+	unsigned char *range[KINDS];
+	unsigned char *view;
+	struct p2pmap_mapping *mapping[KINDS];
+};
+
+static const char *other_address(const struct lab *lab, bool importer)
+{
+	return importer ? lab->edu_address : lab->ivshmem_address;
+}
+
+static struct three three_begin(struct lab *lab)
+{
+	const uint32_t flags[KINDS] = { WRITE, WRITE | PIN, WRITE };
+	struct three three = { .lab = lab };
+	int fd;
+
+	numa_balancing(false);
+	three.ctx = context_open();
+	three.importer = edu_attach(lab, three.ctx);
+	/* Shared, so that a fork (of each command here) leaves it alone. */
+	fd = memfd(RANGE);
+	three.range[RAM] = mmap_fd(fd, RANGE, RW, MAP_SHARED);
+	close(fd);
+	three.range[PINNED] = ram(RANGE);
+	three.range[BAR] = bar_at(lab, BAR_OFFSET, RANGE);
+	three.view = bar_at(lab, BAR_OFFSET, RANGE);
+	for (int i = 0; i < KINDS; i++) {
+		fill(three.range[i], PROBE, SEED_BEFORE);
+		assert_int_equal(p2pmap_mapping_map(three.importer,
+						    three.range[i], RANGE,
+						    flags[i], NULL, NULL,
+						    &three.mapping[i]),
+				 0);
+	}
+	assert_false(readable(p2pmap_context_fd(three.ctx), 0));
+	return three;
+}
+
+static void three_end(struct three *three)
+{
+	p2pmap_context_close(three->ctx);
+	for (int i = 0; i < KINDS; i++)
+		munmap(three->range[i], RANGE);
+	munmap(three->view, RANGE);
+}
+
+/* Each of these has an event that says so; the others have none. */
+static void assert_told(struct three *three, unsigned int kinds)
+{
+	struct p2pmap_event event;
+	unsigned int told = 0;
+
+	while (event_next(three->ctx, told == kinds ? 0 : PATIENCE_MS,
+			  &event)) {
+		assert_true(event.reasons & P2PMAP_EVENT_DEVICE_GONE);
+		assert_true(event_covers(&event, 0, RANGE));
+		assert_false(event.flags & P2PMAP_EVENT_NOT_CUT);
+		for (int i = 0; i < KINDS; i++)
+			if (event.mapping ==
+			    p2pmap_mapping_id(three->mapping[i]))
+				told |= 1 << i;
+	}
+	assert_int_equal(told, kinds);
+}
+
+static void assert_gone(struct three *three, int kind, int error)
+{
+	struct p2pmap_mapping *mapping = three->mapping[kind];
+	struct p2pmap_status status = mapping_status(mapping);
+	bool pinned = kind == PINNED;
+
+	assert_true(status.out_flags & P2PMAP_MAPPING_GONE);
+	assert_false(status.out_flags & P2PMAP_MAPPING_LIVE);
+	assert_int_equal(status.out_generation & 1, 0);
+	assert_int_equal(p2pmap_mapping_remap(mapping, 0, 0, NULL),
+			 pinned ? -EOPNOTSUPP : -error);
+}
+
+/* No new mapping, no addresses; but an unmap works, as ever. */
+static void assert_importer_gone(struct three *three)
+{
+	struct p2pmap_extent extent[4];
+	struct p2pmap_extents extents = {
+		.size = sizeof(extents),
+		.id = p2pmap_mapping_id(three->mapping[RAM]),
+		.max_extents = 4,
+		.extents = (uintptr_t)extent,
+	};
+	struct p2pmap_mapping *mapping;
+
+	for (int i = 0; i < KINDS; i++)
+		assert_gone(three, i, ENODEV);
+	assert_int_equal(ioctl(p2pmap_context_fd(three->ctx),
+			       P2PMAP_IOC_EXTENTS, &extents),
+			 -1);
+	assert_int_equal(errno, ENODEV);
+	assert_int_equal(p2pmap_mapping_map(three->importer,
+					    three->range[RAM], RANGE, WRITE,
+					    NULL, NULL, &mapping),
+			 -ENODEV);
+	assert_int_equal(p2pmap_mapping_unmap(three->mapping[RAM]), 0);
+}
+
+static void assert_exporter_gone(struct three *three)
+{
+	struct p2pmap_mapping *mapping;
+
+	assert_gone(three, BAR, ENODEV);
+	assert_true(mapping_status(three->mapping[RAM]).out_flags &
+		    P2PMAP_MAPPING_LIVE);
+	assert_true(p2pmap_mapping_map(three->importer, three->range[BAR],
+				       RANGE, WRITE, NULL, NULL,
+				       &mapping) < 0);
+}
+
+static bool is_there(const char *address)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+	return !access(path, F_OK);
+}
+
+static bool waits_until(const char *address, bool there, unsigned int ms)
+{
+	uint64_t end = now_ms() + ms;
+
+	while (is_there(address) != there) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(2);
+	}
+	return true;
+}
+
+/* As the lab set it up. */
+static void set_up_again(struct lab *lab, bool importer)
+{
+	const char *address = other_address(lab, importer);
+
+	assert_true(waits_until(address, true, 10000));
+	if (importer)
+		assert_int_equal(bind_driver("uio_pci_generic", address), 0);
+	else
+		assert_int_equal(sysfs_write(address, "enable", "1"), 0);
+}
+
+static void rescan(struct lab *lab, bool importer)
+{
+	assert_int_equal(file_write("/sys/bus/pci/rescan", "1"), 0);
+	set_up_again(lab, importer);
+	if (importer)
+		lab_reopen(lab);
+}
+
+/* A transfer to one of them begins; it lands 100 ms later, if at all. */
+static void start_writing(struct three *three, int kind)
+{
+	dev_load(three->lab, SEED_AFTER, PROBE);
+	assert_int_equal(edu_start(three->lab->edu, EDU_WRITE,
+				   mapping_dma(three->mapping[kind], 0),
+				   PROBE),
+			 0);
+}
+
+/* The importer */
+
+static void importer_unbind_revokes_tells_and_leaves_enodev(void **state)
+{
+	struct lab *lab = *state;
+	struct three three = three_begin(lab);
+	uint64_t begin = now_ms();
+
+	assert_int_equal(bind_driver("none", lab->edu_address), 0);
+	assert_true(now_ms() - begin < PROMPT_MS);
+	assert_told(&three, 1 << RAM | 1 << PINNED | 1 << BAR);
+	assert_importer_gone(&three);
+	three_end(&three);
+	set_up_again(lab, true);
+	lab_reopen(lab);
+}
+
+/* Not even with the next driver: its addresses are not ours. */
+static void importer_unbound_stays_gone_after_it_is_bound_again(void **state)
+{
+	struct lab *lab = *state;
+	struct three three = three_begin(lab);
+
+	assert_int_equal(bind_driver("none", lab->edu_address), 0);
+	set_up_again(lab, true);
+	assert_importer_gone(&three);
+	three_end(&three);
+	lab_reopen(lab);
+	three = three_begin(lab);
+	probe_write(lab, mapping_dma(three.mapping[RAM], 0), SEED_AFTER);
+	assert_filled(three.range[RAM], PROBE, SEED_AFTER);
+	three_end(&three);
+}
+
+static void importer_unbind_while_it_writes_leaves_memory_alone(void **state)
+{
+	struct lab *lab = *state;
+	struct three three = three_begin(lab);
+
+	for (int kind = 0; kind < KINDS; kind++) {
+		start_writing(&three, kind);
+		assert_int_equal(bind_driver("none", lab->edu_address), 0);
+		/* The next driver's bus mastering would let it through. */
+		sysfs_write(lab->edu_address, "enable", "1");
+		COMMAND("setpci", "-s", lab->edu_address, "COMMAND=6");
+		sleep_ms(200);
+		assert_filled(three.range[kind], PROBE, SEED_BEFORE);
+		three_end(&three);
+		sysfs_write(lab->edu_address, "enable", "0");
+		set_up_again(lab, true);
+		lab_reopen(lab);
+		three = three_begin(lab);
+	}
+	three_end(&three);
+}
+
+static void importer_removed_by_sysfs_revokes_and_tells(void **state)
+{
+	struct lab *lab = *state;
+	struct three three = three_begin(lab);
+	uint64_t begin = now_ms();
+
+	start_writing(&three, RAM);
+	assert_int_equal(sysfs_write(lab->edu_address, "remove", "1"), 0);
+	assert_true(now_ms() - begin < PROMPT_MS);
+	assert_told(&three, 1 << RAM | 1 << PINNED | 1 << BAR);
+	assert_importer_gone(&three);
+	three_end(&three);
+	rescan(lab, true);
+}
+
+/* The exporter */
+
+static void exporter_removed_by_sysfs_cuts_while_it_is_written(void **state)
+{
+	struct lab *lab = *state;
+	struct three three = three_begin(lab);
+	uint64_t begin = now_ms();
+
+	probe_write(lab, mapping_dma(three.mapping[BAR], 0), SEED_BEFORE);
+	start_writing(&three, BAR);
+	assert_int_equal(sysfs_write(lab->ivshmem_address, "remove", "1"), 0);
+	assert_true(now_ms() - begin < PROMPT_MS);
+	assert_told(&three, 1 << BAR);
+	assert_int_equal(edu_wait(lab->edu, EDU_TIMEOUT_MS), 0);
+	/* The mmap survives its device: it still shows the BAR. */
+	assert_filled(three.view, PROBE, SEED_BEFORE);
+	assert_exporter_gone(&three);
+	probe_write(lab, mapping_dma(three.mapping[RAM], 0), SEED_AFTER);
+	assert_filled(three.range[RAM], PROBE, SEED_AFTER);
+	three_end(&three);
+	rescan(lab, false);
+}
+
+/* What takes its place in the bus is another device. */
+static void exporter_that_comes_back_is_not_reached_by_old_mappings(void **state)
+{
+	struct lab *lab = *state;
+	struct three three = three_begin(lab);
+	unsigned char *anew;
+
+	assert_int_equal(sysfs_write(lab->ivshmem_address, "remove", "1"), 0);
+	rescan(lab, false);
+	anew = bar_at(lab, BAR_OFFSET, RANGE);
+	fill(anew, PROBE, SEED_BEFORE);
+	probe_write(lab, mapping_dma(three.mapping[BAR], 0), SEED_AFTER);
+	assert_filled(anew, PROBE, SEED_BEFORE);
+	assert_int_equal(p2pmap_mapping_remap(three.mapping[BAR], 0, 0, NULL),
+			 -ENODEV);
+	munmap(anew, RANGE);
+	three_end(&three);
+}
+
+static void exporter_unbind_cuts_and_tells(void **state)
+{
+	struct lab *lab = *state;
+	struct three three;
+
+	if (bind_driver("pci-stub", lab->ivshmem_address))
+		lab_skip(lab, "no pci-stub");
+	/* A driver that enables nothing; the lab did. */
+	sysfs_write(lab->ivshmem_address, "enable", "1");
+	three = three_begin(lab);
+	probe_write(lab, mapping_dma(three.mapping[BAR], 0), SEED_BEFORE);
+	start_writing(&three, BAR);
+	assert_int_equal(bind_driver("none", lab->ivshmem_address), 0);
+	assert_told(&three, 1 << BAR);
+	assert_int_equal(edu_wait(lab->edu, EDU_TIMEOUT_MS), 0);
+	sysfs_write(lab->ivshmem_address, "enable", "1");
+	assert_filled(three.view, PROBE, SEED_BEFORE);
+	/* The device is still there, and its memory; only what was, is gone. */
+	assert_gone(&three, BAR, ENODEV);
+	three_end(&three);
+}
+
+/* A sink under what is gone: late DMA is no fault. */
+static void exporter_gone_leaves_the_sink(void **state)
+{
+	struct lab *lab = *state;
+	void *range = bar_at(lab, BAR_OFFSET, RANGE);
+	struct p2pmap_mapping *mapping = map(lab, range, RANGE,
+					     WRITE | P2PMAP_MAP_SINK);
+	uint64_t end = now_ms() + PATIENCE_MS;
+
+	assert_int_equal(sysfs_write(lab->ivshmem_address, "remove", "1"), 0);
+	while (mapping_status(mapping).out_sink_bytes != RANGE &&
+	       now_ms() < end)
+		sleep_ms(5);
+	assert_int_equal(mapping_status(mapping).out_sink_bytes, RANGE);
+	probe_write(lab, mapping_dma(mapping, 0), SEED_AFTER);
+	assert_true(probe_reads(lab, mapping_dma(mapping, 8 * PAGE),
+				SEED_AFTER));
+	unmap(mapping);
+	munmap(range, RANGE);
+	rescan(lab, false);
+}
+
+/* Under load */
+
+/* Maps, remaps and unmaps without a pause, until the device is gone. */
+struct load {
+	struct three *three;
+	bool over;
+	int error;
+	unsigned long rounds;
+};
+
+static void *load_thread(void *arg)
+{
+	struct load *load = arg;
+	struct three *three = load->three;
+	struct p2pmap_mapping *mapping;
+	unsigned char *page = mmap(NULL, 4 * PAGE, RW,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int rc;
+
+	while (!__atomic_load_n(&load->over, __ATOMIC_ACQUIRE)) {
+		load->rounds++;
+		madvise(page, PAGE, MADV_DONTNEED);
+		rc = p2pmap_mapping_map(three->importer, page, 4 * PAGE,
+					load->rounds & 1 ? WRITE : WRITE | PIN,
+					NULL, NULL, &mapping);
+		if (!rc) {
+			p2pmap_mapping_remap(mapping, 0, 0, NULL);
+			rc = p2pmap_mapping_unmap(mapping);
+		}
+		if (rc && rc != -ENODEV && rc != -EAGAIN && !load->error)
+			load->error = rc;
+	}
+	munmap(page, 4 * PAGE);
+	return NULL;
+}
+
+/* QEMU 7.2 aborts when an ivshmem gets memory that another one had. */
+static void plug_ivshmem(void)
+{
+	static unsigned int number;
+	char line[128];
+
+	if (number) {
+		snprintf(line, sizeof(line), "object_del again%u", number);
+		monitor(line);
+	}
+	number++;
+	snprintf(line, sizeof(line),
+		 "object_add memory-backend-ram,id=again%u,size=64M", number);
+	monitor(line);
+	snprintf(line, sizeof(line),
+		 "device_add ivshmem-plain,id=ivshmem0,bus=dp1,memdev=again%u",
+		 number);
+	monitor(line);
+}
+
+static void plug(bool importer)
+{
+	if (importer)
+		monitor("device_add edu,id=edu0,bus=dp0,"
+			"dma_mask=0xffffffffffffffff");
+	else
+		plug_ivshmem();
+}
+
+/* QEMU's device is gone some time after the guest let go of it. */
+static void plug_again(struct lab *lab, bool importer)
+{
+	for (int i = 0; i < 20; i++) {
+		plug(importer);
+		if (waits_until(other_address(lab, importer), true, 1000))
+			break;
+	}
+	set_up_again(lab, importer);
+}
+
+static void unplug_under_load(struct lab *lab, bool importer)
+{
+	struct three three = three_begin(lab);
+	struct load load = { .three = &three };
+	pthread_t thread;
+
+	start_writing(&three, importer ? RAM : BAR);
+	pthread_create(&thread, NULL, load_thread, &load);
+	sleep_ms(random_below(60));
+	monitor(importer ? "device_del edu0" : "device_del ivshmem0");
+	assert_true(waits_until(other_address(lab, importer), false,
+				10000));
+	assert_told(&three, importer ? 1 << RAM | 1 << PINNED | 1 << BAR :
+				       1 << BAR);
+	if (importer)
+		for (int i = 0; i < KINDS; i++)
+			assert_gone(&three, i, ENODEV);
+	else
+		assert_exporter_gone(&three);
+	__atomic_store_n(&load.over, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	if (load.error)
+		lab_note(lab, "load: %s", strerror(-load.error));
+	assert_int_equal(load.error, 0);
+	three_end(&three);
+	/* What the device did not write before it went, it never writes. */
+	plug_again(lab, importer);
+	if (importer)
+		lab_reopen(lab);
+}
+
+static void unplug_many_times(struct lab *lab, bool importer)
+{
+	unsigned long rounds = scaled(50);
+
+	random_begin(lab);
+	for (unsigned long i = 0; i < rounds; i++)
+		unplug_under_load(lab, importer);
+	lab_note(lab, "%lu times", rounds);
+}
+
+static void importer_pulled_out_under_load_many_times(void **state)
+{
+	unplug_many_times(*state, true);
+}
+
+static void exporter_pulled_out_under_load_many_times(void **state)
+{
+	unplug_many_times(*state, false);
+}
+
+/* The module */
+
+static void module_in_use_cannot_be_unloaded(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_int_not_equal(module_unload(), 0);
+	assert_int_equal(context_info(lab->ctx).out_importers, 1);
+}
+
+/* With mappings on both sides gone, and their handles closed. */
+static void module_unloads_at_once_after_removals(void **state)
+{
+	struct lab *lab = *state;
+	struct three three = three_begin(lab);
+	uint64_t begin;
+
+	assert_int_equal(sysfs_write(lab->ivshmem_address, "remove", "1"), 0);
+	assert_int_equal(sysfs_write(lab->edu_address, "remove", "1"), 0);
+	assert_told(&three, 1 << RAM | 1 << PINNED | 1 << BAR);
+	assert_int_not_equal(module_unload(), 0);
+	three_end(&three);
+	rescan(lab, false);
+	set_up_again(lab, true);
+	lab_reopen(lab);
+	begin = now_ms();
+	module_reload(lab, "");
+	assert_true(now_ms() - begin < PROMPT_MS);
+}
+
+static const struct CMUnitTest tests[] = {
+	LAB_TEST(importer_unbind_revokes_tells_and_leaves_enodev),
+	LAB_TEST(importer_unbound_stays_gone_after_it_is_bound_again),
+	LAB_TEST(importer_unbind_while_it_writes_leaves_memory_alone),
+	LAB_TEST(importer_removed_by_sysfs_revokes_and_tells),
+	LAB_TEST(exporter_removed_by_sysfs_cuts_while_it_is_written),
+	LAB_TEST(exporter_that_comes_back_is_not_reached_by_old_mappings),
+	LAB_TEST(exporter_unbind_cuts_and_tells),
+	LAB_TEST(exporter_gone_leaves_the_sink),
+	LAB_TEST(importer_pulled_out_under_load_many_times),
+	LAB_TEST(exporter_pulled_out_under_load_many_times),
+	LAB_TEST(module_in_use_cannot_be_unloaded),
+	LAB_TEST(module_unloads_at_once_after_removals),
+};
+
+LAB_MAIN(LAB_TRANSLATED, tests)
