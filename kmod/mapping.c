@@ -307,6 +307,9 @@ static int mapping_try(struct p2pmap_mapping *mapping)
 	mutex_lock(&mapping->lock);
 	mapping->stale = false;
 	mutex_unlock(&mapping->lock);
+	/* An invalidation that began before has to be over: it is not told. */
+	if (p2pmap_mapping_pinned(mapping))
+		mmu_interval_read_begin(&mapping->notifier);
 	vma_dma_map_begin(mapping->map);
 	rc = mapping_prepare(mapping);
 	if (!rc)
