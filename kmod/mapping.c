@@ -260,7 +260,7 @@ static int mapping_commit_locked(struct p2pmap_mapping *mapping)
 	int rc;
 
 	lockdep_assert_held(&mapping->lock);
-	if (vma_dma_map_retry(mapping->map))
+	if (!vma_dma_map_confirm(mapping->map))
 		return -EAGAIN;
 	/* Pins have no sequence; NUMA hinting would make them retry for ever. */
 	if (p2pmap_mapping_pinned(mapping) && mapping->stale)

@@ -228,6 +228,4 @@ struct vma_dma_map {
 	struct p2pmap_reason *why;
 };
 
-void vma_dma_map_reset(struct vma_dma_map *map);
-
 #endif /* P2PMAP_RANGE_H */

@@ -10,9 +10,12 @@
  * the device is cut off before the callback returns.
  *
  * Locks.  mmap_lock for reading is the caller's around prepare (and range) and
- * is never dropped here.  A vma_dma_map is the caller's to serialise.  commit
- * and unmap neither sleep on user memory nor enter reclaim, so they may run
- * under a mutex that the notifier callback takes too.
+ * is never dropped here.  A vma_dma_map is the caller's to serialise.  Without
+ * PIN, confirm, commit and unmap may run under a mutex that the notifier's
+ * callback takes too: they do not enter reclaim and wait for nobody's memory.
+ * But unmap may sleep, so a callback that must not block returns false instead.
+ * With PIN, unmap takes folio locks, whose holders may be waiting in a
+ * callback: never under that mutex.
  */
 #include <linux/export.h>
 #include <linux/mm.h>
@@ -60,7 +63,10 @@ struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_alloc);
 
-/* Undo every prepare; the map is as new. */
+/**
+ * vma_dma_map_reset() - undo every prepare
+ * @map: the map; not committed, or unmapped again.  It is as new afterwards
+ */
 void vma_dma_map_reset(struct vma_dma_map *map)
 {
 	p2pmap_dma_free(&map->dma);
@@ -69,6 +75,7 @@ void vma_dma_map_reset(struct vma_dma_map *map)
 	p2pmap_bar_put(&map->bar);
 	map->kind_known = false;
 }
+EXPORT_SYMBOL_GPL(vma_dma_map_reset);
 
 /**
  * vma_dma_map_free() - end a map
@@ -99,17 +106,27 @@ void vma_dma_map_begin(struct vma_dma_map *map)
 EXPORT_SYMBOL_GPL(vma_dma_map_begin);
 
 /**
- * vma_dma_map_retry() - did the memory change since vma_dma_map_begin()?
+ * vma_dma_map_confirm() - did the memory stand still since vma_dma_map_begin()?
  * @map: the map; the lock that the notifier's callback takes is held
  *
- * Return: true if it did: what was prepared must not be used.
+ * If so the frames are good for as long as that lock is held, and then until
+ * the callback says otherwise.  What the device may write is marked dirty: it
+ * sets no dirty bit itself, and reclaim drops clean pages.
+ *
+ * Return: false if the memory changed: what was prepared must not be used.
+ * Always true for a map with PIN.
  */
-bool vma_dma_map_retry(const struct vma_dma_map *map)
+bool vma_dma_map_confirm(const struct vma_dma_map *map)
 {
-	return map->notifier &&
-	       mmu_interval_read_retry(map->notifier, map->seq);
+	if (!map->notifier || map->frames.pinned)
+		return true;
+	if (mmu_interval_read_retry(map->notifier, map->seq))
+		return false;
+	if (map->dma.write && map->kind == P2PMAP_KIND_RAM)
+		p2pmap_frames_mark_dirty(&map->frames);
+	return true;
 }
-EXPORT_SYMBOL_GPL(vma_dma_map_retry);
+EXPORT_SYMBOL_GPL(vma_dma_map_confirm);
 
 /**
  * vma_dma_map_prepare() - collect the frames of a part of a VMA
@@ -119,11 +136,10 @@ EXPORT_SYMBOL_GPL(vma_dma_map_retry);
  * @end: first address after the part, page-aligned
  * @map: the map; parts follow each other and are of one kind
  *
- * Return: 0; -EAGAIN if the notifier fired (reset and begin again); -EFAULT for
+ * Return: 0; -EAGAIN if the notifier fired (begin again); -EFAULT for
  * memory that no device may reach or that may not be written; -EOPNOTSUPP for
  * memory that is not supported so; -EINVAL for a part of another kind; -EINTR
- * after a fatal signal; -ENOMEM.  After an error only vma_dma_map_free() is
- * allowed.
+ * after a fatal signal; -ENOMEM.  After an error the map is to be reset or freed.
  */
 int vma_dma_map_prepare(struct vm_area_struct *vma, unsigned long start,
 			unsigned long end, struct vma_dma_map *map)
@@ -185,21 +201,22 @@ EXPORT_SYMBOL_GPL(vma_dma_map_resolve);
  * @map: the map, resolved
  *
  * Without PIN it is called under the lock that the notifier's callback takes,
- * after vma_dma_map_retry() said that the frames still stand.
+ * and under the same hold after vma_dma_map_confirm().
  *
  * Return: 0, -ENOSPC without DMA addresses, -EOPNOTSUPP if it would be bounced.
  */
 int vma_dma_map_commit(struct vma_dma_map *map)
 {
-	if (map->dma.write && !map->frames.pinned &&
-	    map->kind == P2PMAP_KIND_RAM)
-		p2pmap_frames_mark_dirty(&map->frames);
 	return p2pmap_dma_map(&map->dma, map->why);
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_commit);
 
-/* One DMA address for each page, for callers who want an array. */
-static void fill_addresses(const struct vma_dma_map *map, dma_addr_t *pa)
+/**
+ * vma_dma_map_addresses() - an array of DMA addresses
+ * @map: a map that was committed
+ * @pa: takes an address for each page of the range
+ */
+void vma_dma_map_addresses(const struct vma_dma_map *map, dma_addr_t *pa)
 {
 	const struct vma_dma_extent *extent = map->dma.extents;
 	unsigned int i;
@@ -209,6 +226,7 @@ static void fill_addresses(const struct vma_dma_map *map, dma_addr_t *pa)
 		for (at = 0; at < extent->length; at += PAGE_SIZE)
 			*pa++ = extent->dma_addr + at;
 }
+EXPORT_SYMBOL_GPL(vma_dma_map_addresses);
 
 /**
  * vma_dma_map_range() - map a range of a VMA for a device
@@ -222,12 +240,12 @@ static void fill_addresses(const struct vma_dma_map *map, dma_addr_t *pa)
  *
  * All at once, for a caller whose device uses no address before it is told.
  * Without PIN such a caller calls vma_dma_map_begin() before it takes mmap_lock,
- * and afterwards, under the lock that its callback takes, vma_dma_map_retry():
- * if that is true it unmaps and maps again.  A caller that cannot trust its
- * device uses prepare, resolve and commit.
+ * and afterwards, under the lock that its callback takes, vma_dma_map_confirm():
+ * if that is false it unmaps and begins again.  A caller that cannot trust its
+ * device uses prepare, resolve, confirm and commit.
  *
  * Return: 0 or the errors of prepare, resolve and commit.  On an error nothing
- * is mapped, and @map is good for vma_dma_map_free() only.
+ * is mapped, and @map is to be reset or freed.
  */
 int vma_dma_map_range(struct vm_area_struct *vma, struct device *dev,
 		      unsigned long start, unsigned long end,
@@ -244,7 +262,7 @@ int vma_dma_map_range(struct vm_area_struct *vma, struct device *dev,
 	if (!rc)
 		rc = vma_dma_map_commit(map);
 	if (!rc && pa)
-		fill_addresses(map, pa);
+		vma_dma_map_addresses(map, pa);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_range);
@@ -261,8 +279,7 @@ EXPORT_SYMBOL_GPL(vma_dma_map_range);
  *
  * When it returns no DMA of the device reaches the memory, provided that an
  * IOMMU translates; then the pins are dropped.  Needs no memory, cannot fail,
- * may sleep.  In a notifier's callback, which must not drop pins or sleep long,
- * only maps without PIN are unmapped.
+ * may sleep; see the locks above.
  */
 void vma_dma_unmap_range(struct vm_area_struct *vma, struct device *dev,
 			 unsigned long start, unsigned long end,

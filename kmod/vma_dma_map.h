@@ -31,10 +31,11 @@ struct vma_dma_map;
 
 struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
 				      struct mmu_interval_notifier *notifier);
+void vma_dma_map_reset(struct vma_dma_map *map);
 void vma_dma_map_free(struct vma_dma_map *map);
 
 void vma_dma_map_begin(struct vma_dma_map *map);
-bool vma_dma_map_retry(const struct vma_dma_map *map);
+bool vma_dma_map_confirm(const struct vma_dma_map *map);
 int vma_dma_map_prepare(struct vm_area_struct *vma, unsigned long start,
 			unsigned long end, struct vma_dma_map *map);
 int vma_dma_map_resolve(struct vma_dma_map *map);
@@ -51,5 +52,6 @@ void vma_dma_unmap_range(struct vm_area_struct *vma, struct device *dev,
 
 unsigned int vma_dma_map_extents(const struct vma_dma_map *map,
 				 const struct vma_dma_extent **extents);
+void vma_dma_map_addresses(const struct vma_dma_map *map, dma_addr_t *pa);
 
 #endif /* VMA_DMA_MAP_H */

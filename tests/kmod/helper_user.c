@@ -11,7 +11,7 @@
  *
  * The range is given to the device in one of two ways.  At once, by
  * vma_dma_map_range(): one VMA, and nothing is told to the device before
- * vma_dma_map_retry() was asked.  In steps: any number of VMAs, and the device
+ * vma_dma_map_confirm() was asked.  In steps: any number of VMAs, and the device
  * reaches nothing before.
  *
  * Locks, in this order: helper_file.lock, mmap_lock, helper_file.dma_lock.
@@ -158,7 +158,7 @@ static const struct mmu_interval_notifier_ops helper_notifier_ops = {
 /* With @dma_lock held where there is a notifier. */
 static int publish(struct helper_file *file)
 {
-	if (vma_dma_map_retry(file->map))
+	if (!vma_dma_map_confirm(file->map))
 		return -EAGAIN;
 	file->live = true;
 	return 0;
@@ -213,20 +213,6 @@ static int prepare_parts(struct helper_file *file)
 	return rc;
 }
 
-/* What vma_dma_map_range() does for those who call it. */
-static void fill_addresses(struct helper_file *file)
-{
-	const struct vma_dma_extent *extents;
-	dma_addr_t *pa = file->pa;
-	unsigned int nr, i;
-	u64 at;
-
-	nr = vma_dma_map_extents(file->map, &extents);
-	for (i = 0; i < nr; i++)
-		for (at = 0; at < extents[i].length; at += PAGE_SIZE)
-			*pa++ = extents[i].dma_addr + at;
-}
-
 static int map_in_steps(struct helper_file *file)
 {
 	int rc;
@@ -238,11 +224,11 @@ static int map_in_steps(struct helper_file *file)
 	if (rc)
 		return rc;
 	mutex_lock(&file->dma_lock);
-	rc = vma_dma_map_retry(file->map) ? -EAGAIN : 0;
+	rc = vma_dma_map_confirm(file->map) ? 0 : -EAGAIN;
 	if (!rc)
 		rc = vma_dma_map_commit(file->map);
 	if (!rc) {
-		fill_addresses(file);
+		vma_dma_map_addresses(file->map, file->pa);
 		file->live = true;
 	}
 	mutex_unlock(&file->dma_lock);
