@@ -2,21 +2,55 @@
 /*
  * The DMA side of a range: what the DMA API made of its frames.
  *
- * A chunk is what one call made: dma_map_sgtable() for pages, at most as long
- * as the device's segment boundary allows (beyond it segments are padded, and
- * what follows a page would be mapped too), or dma_map_resource() for a run of
- * a BAR.  An extent is what the user sees: chunks and segments that happen to
- * be contiguous for the device are one.
+ * A chunk is what one call made.  An extent is what the user sees: chunks and
+ * segments that happen to be contiguous for the device are one.  There are three
+ * ways to make a chunk:
+ *
+ *  - dma_map_sgtable() for pages, at most as long as the device's segment
+ *    boundary allows (beyond it segments are padded, and what follows a page
+ *    would be mapped too);
+ *  - dma_map_resource() for a run of a BAR;
+ *  - where an IOMMU translates and the chunk is longer than one of its leaf
+ *    tables: the address is had by mapping a hole in the physical address
+ *    space, which is taken out again at once, and then each run is mapped.
+ *
+ * The third is there because an iommu_map() of VT-d that runs out of memory
+ * between two leaf tables says so and leaves the first one's entries (6.1, 6.12).
+ * The DMA API then frees the address with entries under it, and whoever gets it
+ * next keeps the old frames: measured.  The hole is aligned as the address is,
+ * so its entries are all in one table, and what follows is unrolled by iommu.c.
  *
  * prepare allocates everything, so that map can run under a lock that
  * notifiers take, and unmap can run whatever the state of memory.
  */
 #include <linux/dma-map-ops.h>
+#include <linux/ioport.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/swiotlb.h>
 
 #include "range.h"
+
+/* Longest chunk behind an IOMMU: one table of its 2 MiB entries. */
+#define RESERVE_MAX ((u64)SZ_1G)
+
+static struct resource *hole; /* where no memory and no device is */
+static phys_addr_t hole_phys;
+
+int p2pmap_dma_init(void)
+{
+	hole = request_free_mem_region(&iomem_resource, 2 * RESERVE_MAX,
+				       "p2pmap hole");
+	if (IS_ERR(hole))
+		return PTR_ERR(hole);
+	hole_phys = ALIGN(hole->start, RESERVE_MAX);
+	return 0;
+}
+
+void p2pmap_dma_exit(void)
+{
+	release_mem_region(hole->start, resource_size(hole));
+}
 
 static enum dma_data_direction dma_direction(const struct p2pmap_dma *dma)
 {
@@ -54,6 +88,14 @@ static u64 cursor_next(struct run_cursor *at, u64 max, phys_addr_t *phys)
 	return length;
 }
 
+static void cursor_skip(struct run_cursor *at, u64 length)
+{
+	phys_addr_t phys;
+
+	while (length)
+		length -= cursor_next(at, length, &phys);
+}
+
 /* Longest segment that starts at @phys and keeps the device's rules. */
 static u64 segment_max(struct device *dev, phys_addr_t phys)
 {
@@ -64,12 +106,20 @@ static u64 segment_max(struct device *dev, phys_addr_t phys)
 	return min(max - 1, boundary - (phys & boundary)) + 1;
 }
 
-/* Bytes that one dma_map_sgtable() call may cover. */
-static u64 chunk_max(struct device *dev)
+/* Bytes that one chunk may have. */
+static u64 chunk_max(const struct p2pmap_dma *dma)
 {
-	u64 boundary = dma_get_seg_boundary(dev);
+	u64 boundary = dma_get_seg_boundary(dma->dev);
+	u64 max = dma->translated ? RESERVE_MAX : SZ_4G;
 
-	return min_t(u64, boundary, SZ_4G - 1) + 1;
+	return min_t(u64, boundary, max - 1) + 1;
+}
+
+/* Is the chunk's address reserved first, and its runs mapped then? */
+static bool chunk_reserves(const struct p2pmap_dma *dma,
+			   const struct p2pmap_chunk *chunk)
+{
+	return dma->translated && chunk->length > PMD_SIZE;
 }
 
 /* Count (@sg NULL) or fill the segments of one chunk; advances @at. */
@@ -101,7 +151,7 @@ static int dma_prepare_ram(struct p2pmap_dma *dma,
 			   const struct p2pmap_frames *frames)
 {
 	struct run_cursor at = { .frames = frames };
-	u64 max = chunk_max(dma->dev);
+	u64 max = chunk_max(dma);
 	u64 offset = 0;
 
 	dma->chunks = kvcalloc(DIV64_U64_ROUND_UP(frames->length, max),
@@ -114,6 +164,12 @@ static int dma_prepare_ram(struct p2pmap_dma *dma,
 
 		chunk->offset = offset;
 		chunk->length = min(frames->length - offset, max);
+		offset += chunk->length;
+		if (chunk_reserves(dma, chunk)) {
+			cursor_skip(&at, chunk->length);
+			dma->nr_chunks++;
+			continue;
+		}
 		if (sg_alloc_table(&chunk->sgt,
 				   chunk_segments(dma->dev, &count,
 						  chunk->length, NULL),
@@ -121,28 +177,28 @@ static int dma_prepare_ram(struct p2pmap_dma *dma,
 			return -ENOMEM;
 		dma->nr_chunks++;
 		chunk_segments(dma->dev, &at, chunk->length, chunk->sgt.sgl);
-		offset += chunk->length;
 	}
 	return 0;
 }
 
+/* A chunk for each run, or more if the run is long. */
 static int dma_prepare_bar(struct p2pmap_dma *dma,
 			   const struct p2pmap_frames *frames)
 {
+	struct run_cursor at = { .frames = frames };
+	u64 max = dma->translated ? RESERVE_MAX : frames->length;
+	unsigned int nr = frames->nr_runs + frames->length / max;
+	struct p2pmap_chunk *chunk;
 	u64 offset = 0;
-	unsigned int i;
 
-	dma->chunks = kvcalloc(frames->nr_runs, sizeof(*dma->chunks),
-			       P2PMAP_GFP);
+	dma->chunks = kvcalloc(nr, sizeof(*dma->chunks), P2PMAP_GFP);
 	if (!dma->chunks)
 		return -ENOMEM;
-	for (i = 0; i < frames->nr_runs; i++) {
-		dma->chunks[i].offset = offset;
-		dma->chunks[i].phys = frames->runs[i].phys;
-		dma->chunks[i].length = frames->runs[i].length;
-		offset += frames->runs[i].length;
+	for (; offset < frames->length; offset += chunk->length) {
+		chunk = &dma->chunks[dma->nr_chunks++];
+		chunk->offset = offset;
+		chunk->length = cursor_next(&at, max, &chunk->phys);
 	}
-	dma->nr_chunks = frames->nr_runs;
 	return 0;
 }
 
@@ -194,8 +250,62 @@ int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 	return dma->extents ? 0 : -ENOMEM;
 }
 
-static int chunk_map(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
+/* The address is a multiple of 2 MiB long: then the hole's entries are huge. */
+static u64 reserve_length(const struct p2pmap_chunk *chunk)
 {
+	return ALIGN(chunk->length, PMD_SIZE);
+}
+
+static void chunk_unreserve(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
+{
+	dma_unmap_resource(dma->dev, chunk->dma_addr, reserve_length(chunk),
+			   DMA_TO_DEVICE, 0);
+}
+
+/* Nobody knows the address yet, and nothing is where it leads. */
+static int chunk_reserve(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
+{
+	chunk->dma_addr = dma_map_resource(dma->dev, hole_phys,
+					   reserve_length(chunk),
+					   DMA_TO_DEVICE, 0);
+	if (dma_mapping_error(dma->dev, chunk->dma_addr))
+		return -ENOMEM;
+	p2pmap_iommu_cut(dma->dev, chunk->dma_addr, reserve_length(chunk));
+	return 0;
+}
+
+/* Map the runs that begin at @at, which is not advanced. */
+static int chunk_fill(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk,
+		      struct run_cursor at)
+{
+	u64 done = 0, length;
+	phys_addr_t phys;
+	int rc;
+
+	rc = chunk_reserve(dma, chunk);
+	if (rc)
+		return rc;
+	for (; done < chunk->length; done += length) {
+		length = cursor_next(&at, chunk->length - done, &phys);
+		rc = p2pmap_iommu_put_back(dma->dev, chunk->dma_addr + done,
+					   phys, length, dma->write, dma->kind);
+		if (rc)
+			break;
+	}
+	if (!rc)
+		return 0;
+	if (done)
+		p2pmap_iommu_cut(dma->dev, chunk->dma_addr, done);
+	p2pmap_iommu_pave(dma->dev, chunk->dma_addr, reserve_length(chunk));
+	chunk_unreserve(dma, chunk);
+	return rc;
+}
+
+static int chunk_map(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk,
+		     struct run_cursor at)
+{
+	if (chunk_reserves(dma, chunk))
+		return chunk_fill(dma, chunk, at);
 	if (dma->kind == P2PMAP_KIND_BAR) {
 		chunk->dma_addr = dma_map_resource(dma->dev, chunk->phys,
 						   chunk->length,
@@ -211,7 +321,9 @@ static int chunk_map(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 
 static void chunk_unmap(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 {
-	if (dma->kind == P2PMAP_KIND_BAR)
+	if (chunk_reserves(dma, chunk))
+		chunk_unreserve(dma, chunk);
+	else if (dma->kind == P2PMAP_KIND_BAR)
 		dma_unmap_resource(dma->dev, chunk->dma_addr, chunk->length,
 				   dma_direction(dma), 0);
 	else
@@ -240,7 +352,7 @@ static bool chunk_extents(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 	struct scatterlist *sg;
 	int i;
 
-	if (dma->kind == P2PMAP_KIND_BAR) {
+	if (dma->kind == P2PMAP_KIND_BAR || chunk_reserves(dma, chunk)) {
 		extent_append(dma, chunk->dma_addr, chunk->length);
 		return dma->translated || chunk->dma_addr == chunk->phys;
 	}
@@ -279,31 +391,30 @@ static int map_error(const struct p2pmap_dma *dma)
 }
 
 /*
- * Map what was prepared; waits for nothing and does not enter reclaim.
- *
- * If the IOMMU driver runs out of memory within a call, VT-d of 6.x leaves
- * entries behind at addresses that the DMA API has taken back.  That cannot be
- * mended from here.
+ * Map @frames as was prepared; waits for nothing and does not enter reclaim.
  */
-int p2pmap_dma_map(struct p2pmap_dma *dma, struct p2pmap_reason *why)
+int p2pmap_dma_map(struct p2pmap_dma *dma, const struct p2pmap_frames *frames,
+		   struct p2pmap_reason *why)
 {
+	struct run_cursor at = { .frames = frames };
 	struct p2pmap_chunk *chunk;
 	unsigned int i;
 
 	for (i = 0; i < dma->nr_chunks; i++) {
 		chunk = &dma->chunks[i];
-		if (chunk_map(dma, chunk)) {
+		if (chunk_map(dma, chunk, at)) {
 			chunks_unmap(dma, i);
 			return p2pmap_fail(why, map_error(dma),
 					   P2PMAP_REASON_IOVA_SPACE,
 					   chunk->length);
 		}
-		cond_resched();
 		if (!chunk_extents(dma, chunk)) {
 			chunks_unmap(dma, i + 1);
 			return p2pmap_fail(why, -EOPNOTSUPP,
 					   P2PMAP_REASON_BOUNCE, 0);
 		}
+		cursor_skip(&at, chunk->length);
+		cond_resched();
 	}
 	dma->mapped = true;
 	return 0;
@@ -328,7 +439,9 @@ void p2pmap_dma_pave(struct p2pmap_dma *dma)
 	struct p2pmap_chunk *chunk = dma->chunks;
 
 	for (; chunk < dma->chunks + dma->nr_chunks; chunk++)
-		p2pmap_iommu_pave(dma->dev, chunk->dma_addr, chunk->length);
+		p2pmap_iommu_pave(dma->dev, chunk->dma_addr,
+				  chunk_reserves(dma, chunk) ?
+					  reserve_length(chunk) : chunk->length);
 }
 
 void p2pmap_dma_free(struct p2pmap_dma *dma)

@@ -240,15 +240,23 @@ static int frames_pin(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 
 /* The frames of @pfns that hmm found, with as few calls as there are folios. */
 static int frames_append_hmm(struct p2pmap_frames *frames,
-			     const unsigned long *pfns, unsigned long nr,
-			     unsigned long addr, struct p2pmap_reason *why)
+			     const struct hmm_range *range, bool write,
+			     struct p2pmap_reason *why)
 {
+	unsigned long need = HMM_PFN_VALID | (write ? HMM_PFN_WRITE : 0);
+	unsigned long nr = (range->end - range->start) >> PAGE_SHIFT;
+	const unsigned long *pfns = range->hmm_pfns;
+	unsigned long addr = range->start;
 	unsigned long i;
 	int rc;
 
 	for (i = 0; i < nr; i++) {
 		struct page *page = hmm_pfn_to_page(pfns[i]);
 
+		/* Only where nothing was to be faulted in. */
+		if ((pfns[i] & need) != need)
+			return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_HOLE,
+					   addr + (i << PAGE_SHIFT));
 		if (is_zone_device_page(page))
 			return p2pmap_fail(why, -EOPNOTSUPP,
 					   P2PMAP_REASON_MEMORY_KIND,
@@ -276,27 +284,26 @@ static int fault_error(struct vm_area_struct *vma, const struct hmm_range *range
 			      FAULT_FLAG_REMOTE |
 				      (write ? FAULT_FLAG_WRITE : 0),
 			      NULL);
-	if (rc == -EHWPOISON)
-		return -EFAULT;
-	return rc ? rc : -EAGAIN;
+	return rc == -ENOMEM ? rc : -EFAULT;
 }
 
-static int frames_fault(struct p2pmap_frames *frames,
-			struct vm_area_struct *vma, unsigned long start,
-			unsigned long end, unsigned long flags,
-			struct mmu_interval_notifier *notifier,
-			unsigned long seq, struct p2pmap_reason *why)
+static int frames_hmm(struct p2pmap_frames *frames, struct vm_area_struct *vma,
+		      unsigned long start, unsigned long end,
+		      unsigned long flags,
+		      struct mmu_interval_notifier *notifier,
+		      unsigned long seq, bool fault, struct p2pmap_reason *why)
 {
+	bool write = flags & VMA_DMA_MAP_FLAG_WRITE;
 	struct hmm_range range = {
 		.notifier = notifier,
 		.notifier_seq = seq,
-		.default_flags = HMM_PFN_REQ_FAULT,
 	};
 	unsigned long nr;
 	int rc = 0;
 
-	if (flags & VMA_DMA_MAP_FLAG_WRITE)
-		range.default_flags |= HMM_PFN_REQ_WRITE;
+	if (fault)
+		range.default_flags = HMM_PFN_REQ_FAULT |
+				      (write ? HMM_PFN_REQ_WRITE : 0);
 	range.hmm_pfns = kmalloc_array(P2PMAP_BATCH, sizeof(*range.hmm_pfns),
 				       GFP_KERNEL);
 	if (!range.hmm_pfns)
@@ -311,8 +318,7 @@ static int frames_fault(struct p2pmap_frames *frames,
 		if (rc == -EFAULT)
 			rc = fault_error(vma, &range);
 		if (!rc)
-			rc = frames_append_hmm(frames, range.hmm_pfns, nr,
-					       start, why);
+			rc = frames_append_hmm(frames, &range, write, why);
 		if (!rc && fatal_signal_pending(current))
 			rc = -EINTR;
 		cond_resched();
@@ -376,6 +382,27 @@ static int fault_special(struct vm_area_struct *vma, unsigned long addr,
 }
 
 /*
+ * Look an entry up.  One that is missing, or write-protected only until the CPU
+ * writes (as mprotect() leaves sysfs resourceN), is asked for once.
+ */
+static int look(struct p2pmap_pfnmap *map, struct vm_area_struct *vma,
+		unsigned long addr, unsigned long flags, bool fault)
+{
+	int rc = p2pmap_pfnmap_start(map, vma, addr);
+
+	if (!fault)
+		return rc;
+	if (!rc) {
+		if (map->writable || !(flags & VMA_DMA_MAP_FLAG_WRITE))
+			return 0;
+		p2pmap_pfnmap_end(map);
+	}
+	if (fault_special(vma, addr, flags))
+		return -EFAULT;
+	return p2pmap_pfnmap_start(map, vma, addr);
+}
+
+/*
  * Read the page table of a special VMA.  An entry that is not there yet (vfio
  * fills its mappings on demand) is faulted in if @fault, and otherwise passed
  * over: then frames->length tells that something is missing.
@@ -393,9 +420,7 @@ static int frames_walk(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		cond_resched();
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		rc = p2pmap_pfnmap_start(&map, vma, start);
-		if (rc && fault && !fault_special(vma, start, flags))
-			rc = p2pmap_pfnmap_start(&map, vma, start);
+		rc = look(&map, vma, start, flags, fault);
 		if (rc && fault)
 			return p2pmap_fail(why, -EFAULT,
 					   P2PMAP_REASON_NOT_A_BAR, start);
@@ -433,16 +458,25 @@ int p2pmap_frames_add(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		return frames_walk(frames, vma, start, end, flags, true, why);
 	if (flags & VMA_DMA_MAP_FLAG_PIN)
 		return frames_pin(frames, vma, start, end, flags, why);
-	return frames_fault(frames, vma, start, end, flags, notifier, seq, why);
+	return frames_hmm(frames, vma, start, end, flags, notifier, seq, true,
+			  why);
 }
 
-/* As p2pmap_frames_add(), of what is there already in a special VMA. */
+/*
+ * As p2pmap_frames_add() without PIN, but nothing is faulted in.  In regular
+ * memory what is missing is an error; in special memory it is passed over.
+ */
 int p2pmap_frames_peek(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		       unsigned long start, unsigned long end,
-		       unsigned long flags, struct p2pmap_reason *why)
+		       unsigned long flags,
+		       struct mmu_interval_notifier *notifier,
+		       unsigned long seq, struct p2pmap_reason *why)
 {
 	mmap_assert_locked(vma->vm_mm);
-	return frames_walk(frames, vma, start, end, flags, false, why);
+	if (vma_is_special(vma))
+		return frames_walk(frames, vma, start, end, flags, false, why);
+	return frames_hmm(frames, vma, start, end, flags, notifier, seq, false,
+			  why);
 }
 
 /*

@@ -271,9 +271,12 @@ static int __init p2pmap_init(void)
 	p2pmap_workqueue = alloc_workqueue("p2pmap", WQ_UNBOUND, 0);
 	if (!p2pmap_workqueue)
 		return -ENOMEM;
-	rc = p2pmap_pcidev_init();
+	rc = p2pmap_dma_init();
 	if (rc)
 		goto destroy_workqueue;
+	rc = p2pmap_pcidev_init();
+	if (rc)
+		goto exit_dma;
 	rc = misc_register(&p2pmap_misc);
 	if (rc)
 		goto exit_pcidev;
@@ -281,6 +284,8 @@ static int __init p2pmap_init(void)
 
 exit_pcidev:
 	p2pmap_pcidev_exit();
+exit_dma:
+	p2pmap_dma_exit();
 destroy_workqueue:
 	destroy_workqueue(p2pmap_workqueue);
 	p2pmap_importer_exit();
@@ -293,6 +298,7 @@ static void __exit p2pmap_exit(void)
 	p2pmap_pcidev_exit();
 	p2pmap_quarantine_exit();
 	destroy_workqueue(p2pmap_workqueue);
+	p2pmap_dma_exit();
 	p2pmap_importer_exit();
 	rcu_barrier();
 }

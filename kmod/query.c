@@ -26,7 +26,8 @@ static int peek(u64 addr, u64 length, unsigned long flags,
 			break;
 		}
 		rc = p2pmap_frames_peek(frames, vma, at,
-					min(end, vma->vm_end), flags, why);
+					min(end, vma->vm_end), flags, NULL, 0,
+					why);
 		at = vma->vm_end;
 	}
 	mmap_read_unlock(current->mm);

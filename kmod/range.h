@@ -91,7 +91,9 @@ int p2pmap_frames_add(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		      unsigned long seq, struct p2pmap_reason *why);
 int p2pmap_frames_peek(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		       unsigned long start, unsigned long end,
-		       unsigned long vma_dma_flags, struct p2pmap_reason *why);
+		       unsigned long vma_dma_flags,
+		       struct mmu_interval_notifier *notifier,
+		       unsigned long seq, struct p2pmap_reason *why);
 void p2pmap_frames_mark_dirty(const struct p2pmap_frames *frames);
 void p2pmap_frames_release(struct p2pmap_frames *frames, bool dirty);
 
@@ -158,10 +160,13 @@ struct p2pmap_dma {
 	struct vma_dma_extent *extents;
 };
 
+int p2pmap_dma_init(void);
+void p2pmap_dma_exit(void);
 int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 		       const struct p2pmap_frames *frames,
 		       struct p2pmap_reason *why);
-int p2pmap_dma_map(struct p2pmap_dma *dma, struct p2pmap_reason *why);
+int p2pmap_dma_map(struct p2pmap_dma *dma, const struct p2pmap_frames *frames,
+		   struct p2pmap_reason *why);
 void p2pmap_dma_unmap(struct p2pmap_dma *dma);
 void p2pmap_dma_pave(struct p2pmap_dma *dma);
 void p2pmap_dma_free(struct p2pmap_dma *dma);

@@ -23,6 +23,7 @@
 #define RESTORE_INTERVAL (HZ / 10)
 #define RESTORE_TRIES 16
 #define SINK_BATCH 512
+#define WHOLE (1U << 30) /* a part as long as its block */
 
 /*
  * A part of one chunk with nothing live in it, what is to fill it, and how many
@@ -41,6 +42,7 @@ struct restore {
 	u32 end;
 	bool lost_too;
 	bool announce; /* the worker's doing: say what came back */
+	u32 step; /* the worker's: pages that it tries at once */
 	unsigned long seq;
 	struct hole *holes;
 	unsigned int nr_holes;
@@ -186,6 +188,12 @@ static int fill_vma(struct restore *restore, struct hole *hole,
 	/* The worker must not wait for a monitor that may never answer. */
 	if (current->mm != mapping->mm && userfaultfd_armed(vma))
 		return -EFAULT;
+	/* Unasked nothing is faulted in: what is not there is lost. */
+	if (!restore->lost_too)
+		return p2pmap_frames_peek(&hole->frames, vma, at, end,
+					  mapping->map->flags,
+					  &mapping->notifier, restore->seq,
+					  restore->why);
 	return p2pmap_frames_add(&hole->frames, vma, at, end,
 				 mapping->map->flags, &mapping->notifier,
 				 restore->seq, restore->why);
@@ -209,6 +217,8 @@ static int fill_hole(struct restore *restore, struct hole *hole)
 		rc = fill_vma(restore, hole, vma, at, min(end, vma->vm_end));
 		at = vma->vm_end;
 	}
+	if (!rc && hole->frames.length != (u64)hole->nr << PAGE_SHIFT)
+		rc = p2pmap_fail(restore->why, -EFAULT, P2PMAP_REASON_HOLE, 0);
 	return rc;
 }
 
@@ -360,7 +370,8 @@ static void announce(struct restore *restore, struct hole *hole)
 
 	for (; i < blocks->nr && blocks->v[i].first < end; i++)
 		lost |= blocks->v[i].state != P2PMAP_BLOCK_CUT;
-	if (lost && restore->announce)
+	/* Without RESTORE a false alarm passes silently. */
+	if (restore->announce && (lost || restore->lost_too))
 		p2pmap_event_post(mapping, &(struct p2pmap_pending){
 			.offset = (u64)hole->first << PAGE_SHIFT,
 			.end = (u64)end << PAGE_SHIFT,
@@ -486,6 +497,17 @@ static void give_up(struct p2pmap_mapping *mapping, u32 first, u32 end)
 	mutex_unlock(&mapping->lock);
 }
 
+/* At most how far a part goes that begins at restore->first. */
+static u32 part_end(const struct restore *restore)
+{
+	u32 end = restore->first + restore->step;
+
+	if (restore->mapping->map->kind == P2PMAP_KIND_RAM)
+		end = min_t(u32, end, round_down(restore->first, P2PMAP_BATCH) +
+					      P2PMAP_BATCH);
+	return end;
+}
+
 /* The next part that the worker should restore, from restore->end on. */
 static bool next_part(struct restore *restore)
 {
@@ -505,12 +527,8 @@ static bool next_part(struct restore *restore)
 		if (block->first + block->nr <= at || !wanted(restore, block))
 			continue;
 		restore->first = max(at, block->first);
-		restore->end = block->first + block->nr;
-		if (mapping->map->kind == P2PMAP_KIND_RAM)
-			restore->end = min_t(u32, restore->end,
-					     round_down(restore->first,
-							P2PMAP_BATCH) +
-						     P2PMAP_BATCH);
+		restore->end = min(block->first + block->nr,
+				   part_end(restore));
 		found = true;
 	}
 unlock:
@@ -518,23 +536,41 @@ unlock:
 	return found;
 }
 
-/* Restore part by part; true if something is worth another try. */
+static bool transient(int rc)
+{
+	return rc == -EAGAIN || rc == -ENOMEM || rc == -EINTR;
+}
+
+/*
+ * Restore part by part; true if something is worth another try.  One page that
+ * cannot be had must not keep its neighbours: parts get shorter until it is
+ * alone, and longer again after it.
+ */
 static bool restore_parts(struct p2pmap_mapping *mapping)
 {
 	struct restore restore = {
 		.mapping = mapping,
 		.lost_too = mapping->flags & P2PMAP_MAP_RESTORE,
 		.announce = true,
+		.step = WHOLE,
 	};
 	bool again = false;
+	u32 nr;
 	int rc;
 
 	while (next_part(&restore)) {
+		nr = restore.end - restore.first;
 		rc = restore_pages(&restore);
-		if (rc == -EAGAIN || rc == -ENOMEM || rc == -EINTR)
+		if (!rc) {
+			restore.step = min_t(u32, 2 * restore.step, WHOLE);
+		} else if (transient(rc)) {
 			again = true;
-		else if (rc && rc != -ENODEV)
+		} else if (nr > 1 && rc != -ENODEV) {
+			restore.step = nr / 2;
+			restore.end = restore.first;
+		} else if (rc != -ENODEV) {
 			give_up(mapping, restore.first, restore.end);
+		}
 		cond_resched();
 	}
 	return again;

@@ -164,10 +164,18 @@ static void revoke(struct p2pmap_mapping *mapping, u64 offset, u64 end,
 	u32 first = offset >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	struct span cut = cut_blocks(mapping, first, last, false);
-	struct span lost = lose_blocks(mapping, first, last);
+	struct span lost = {};
 
+	/*
+	 * CHANGED is often a false alarm: the core mm announces 2 MiB when it
+	 * splits one page off, or that a huge page will be split.  What is still
+	 * there is put back by the worker, who says what is not.
+	 */
+	if (reasons != P2PMAP_EVENT_CHANGED)
+		lost = lose_blocks(mapping, first, last);
 	/* What went earlier is told again when its address goes, too. */
-	if (lost.to || (reasons & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_EXIT))) {
+	if (cut.to || lost.to ||
+	    (reasons & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_EXIT))) {
 		sink_now(mapping, first, last);
 		p2pmap_event_post(mapping, &(struct p2pmap_pending){
 			.offset = lost.to ? min(offset, lost.from) : offset,

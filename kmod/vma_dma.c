@@ -207,7 +207,7 @@ EXPORT_SYMBOL_GPL(vma_dma_map_resolve);
  */
 int vma_dma_map_commit(struct vma_dma_map *map)
 {
-	return p2pmap_dma_map(&map->dma, map->why);
+	return p2pmap_dma_map(&map->dma, &map->frames, map->why);
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_commit);
 
