@@ -259,7 +259,7 @@ static u64 reserve_length(const struct p2pmap_chunk *chunk)
 static void chunk_unreserve(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 {
 	dma_unmap_resource(dma->dev, chunk->dma_addr, reserve_length(chunk),
-			   DMA_TO_DEVICE, 0);
+			   DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 /* Nobody knows the address yet, and nothing is where it leads. */
@@ -267,7 +267,8 @@ static int chunk_reserve(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 {
 	chunk->dma_addr = dma_map_resource(dma->dev, hole_phys,
 					   reserve_length(chunk),
-					   DMA_TO_DEVICE, 0);
+					   DMA_TO_DEVICE,
+					   DMA_ATTR_SKIP_CPU_SYNC);
 	if (dma_mapping_error(dma->dev, chunk->dma_addr))
 		return -ENOMEM;
 	p2pmap_iommu_cut(dma->dev, chunk->dma_addr, reserve_length(chunk));
@@ -309,7 +310,8 @@ static int chunk_map(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk,
 	if (dma->kind == P2PMAP_KIND_BAR) {
 		chunk->dma_addr = dma_map_resource(dma->dev, chunk->phys,
 						   chunk->length,
-						   dma_direction(dma), 0);
+						   dma_direction(dma),
+						   DMA_ATTR_SKIP_CPU_SYNC);
 		return dma_mapping_error(dma->dev, chunk->dma_addr);
 	}
 	if (dma_map_sgtable(dma->dev, &chunk->sgt, dma_direction(dma),
@@ -325,7 +327,7 @@ static void chunk_unmap(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 		chunk_unreserve(dma, chunk);
 	else if (dma->kind == P2PMAP_KIND_BAR)
 		dma_unmap_resource(dma->dev, chunk->dma_addr, chunk->length,
-				   dma_direction(dma), 0);
+				   dma_direction(dma), DMA_ATTR_SKIP_CPU_SYNC);
 	else
 		dma_unmap_sgtable(dma->dev, &chunk->sgt, dma_direction(dma),
 				  DMA_ATTR_SKIP_CPU_SYNC);

@@ -646,9 +646,9 @@ static int start_holder(struct holder *holder, struct lab *lab, uid_t uid,
 	*pid = child_start(hold_ten_pages, holder);
 	/* The child's descriptor is the only one. */
 	p2pmap_context_close(holder->lab.ctx);
+	close(holder->ready[1]);
 	assert_int_equal(read(holder->ready[0], &result, 1), 1);
 	close(holder->ready[0]);
-	close(holder->ready[1]);
 	return result;
 }
 

@@ -45,11 +45,11 @@ static struct many many_begin(struct lab *lab, unsigned int count)
 {
 	struct many many = { .lab = lab, .range = ram(MANY * PAGE) };
 
-	numa_balancing(false);
+	keep_still();
 	memset(many.range, 1, MANY * PAGE);
 	for (unsigned int i = 0; i < count; i++)
-		many.mapping[i] = map_cookie(lab, many.range + i * PAGE, PAGE,
-					     i);
+		many.mapping[i] =
+			map_cookie(lab, many.range + i * PAGE, PAGE, i);
 	assert_false(readable(p2pmap_context_fd(lab->ctx), 0));
 	return many;
 }
@@ -522,12 +522,12 @@ static int handing_child(void *arg)
 
 	close(handover->sync[0]);
 	CHILD_CHECK(!p2pmap_context_open(NULL, &ctx));
-	CHILD_CHECK(!attach(ctx, handover->lab->edu_address, 64, NULL,
-			    &importer));
+	CHILD_CHECK(
+		!attach(ctx, handover->lab->edu_address, 64, NULL, &importer));
 	CHILD_CHECK(!p2pmap_mapping_map(importer, ram(PAGE), PAGE, WRITE, NULL,
 					NULL, &mapping));
-	CHILD_CHECK(!send_fd(handover->sync[1], p2pmap_context_fd(ctx), "m",
-			     1));
+	CHILD_CHECK(
+		!send_fd(handover->sync[1], p2pmap_context_fd(ctx), "m", 1));
 	CHILD_CHECK(read(handover->sync[1], &word, 1) == 1);
 	return 0;
 }
@@ -664,8 +664,7 @@ static void flood_with(void **state, unsigned int readers)
 
 		/* The last word on each mapping was heard. */
 		if (!(status.out_flags & P2PMAP_MAPPING_LIVE))
-			assert_int_equal(flood.seen[i],
-					 status.out_generation);
+			assert_int_equal(flood.seen[i], status.out_generation);
 	}
 	many_end(&many);
 }

@@ -25,7 +25,7 @@ static struct watch watch_begin(struct lab *lab, uint32_t capacity)
 					 .watch_capacity = capacity };
 	struct watch watch = { .lab = lab, .page = ram(4 * PAGE) };
 
-	numa_balancing(false);
+	keep_still();
 	memset(watch.page, 1, 4 * PAGE);
 	assert_int_equal(p2pmap_context_open(&opts, &watch.ctx), 0);
 	watch.importer = edu_attach(lab, watch.ctx);
@@ -40,8 +40,8 @@ static void watch_end(struct watch *watch)
 
 static int watch_try(struct watch *watch, struct p2pmap_mapping **mapping)
 {
-	return p2pmap_mapping_map(watch->importer, watch->page, 4 * PAGE,
-				  WRITE, NULL, NULL, mapping);
+	return p2pmap_mapping_map(watch->importer, watch->page, 4 * PAGE, WRITE,
+				  NULL, NULL, mapping);
 }
 
 static struct p2pmap_mapping *watch_map(struct watch *watch)
@@ -133,8 +133,8 @@ static void a_slot_that_is_used_again_goes_on(void **state)
 	for (unsigned long i = 0; i < scaled(300); i++) {
 		mapping = watch_map(&watch);
 		if (word)
-			assert_ptr_equal(p2pmap_mapping_generation_word(mapping),
-					 word);
+			assert_ptr_equal(
+				p2pmap_mapping_generation_word(mapping), word);
 		word = p2pmap_mapping_generation_word(mapping);
 		now = word_of(mapping);
 		assert_int_equal(now & 1, 1);
@@ -244,9 +244,8 @@ static void page_cannot_be_made_writable(void **state)
 		assert_int_equal(mprotect(page, PAGE, PROT_READ | PROT_EXEC),
 				 -1);
 		/* A debugger's way. */
-		assert_int_equal(pwrite(mem, &word, sizeof(word),
-					(uintptr_t)page),
-				 -1);
+		assert_int_equal(
+			pwrite(mem, &word, sizeof(word), (uintptr_t)page), -1);
 		assert_int_equal(*(volatile uint64_t *)page, 0);
 		assert_int_equal(munmap(page, PAGE), 0);
 	}

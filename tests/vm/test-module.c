@@ -57,12 +57,12 @@ static void unload_is_refused_while_another_process_has_it_open(void **state)
 	lab_close(lab);
 	assert_int_equal(pipe(ready), 0);
 	pid = child_start(open_and_sleep, ready);
+	close(ready[1]);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	assert_int_equal(delete_module(), -EWOULDBLOCK);
 	kill(pid, SIGKILL);
 	assert_int_equal(child_end(pid), CHILD_SIGNALLED + SIGKILL);
 	close(ready[0]);
-	close(ready[1]);
 }
 
 static void unload_works_right_after_the_last_close(void **state)

@@ -474,11 +474,11 @@ static void the_vdso_is_refused(void **state)
 	assert_int_not_equal(vdso, 0);
 	assert_int_equal(try_map(lab, at(vdso), PAGE, 0, &mapping), -EFAULT);
 	assert_int_equal(try_map(lab, at(vdso), PAGE, PIN, &mapping), -EFAULT);
-	/* What comes before it: the variables, with frames of no struct page. */
-	assert_int_equal(try_map(lab, at(vdso - PAGE), PAGE, 0, &mapping),
-			 -EFAULT);
-	assert_int_equal(try_map(lab, at(vdso - PAGE), PAGE, PIN, &mapping),
-			 -EFAULT);
+	/* Before it come its variables, of no BAR, in a special VMA. */
+	assert_refused(lab, at(vdso - PAGE), PAGE, 0, EFAULT,
+		       P2PMAP_REASON_NOT_A_BAR);
+	assert_refused(lab, at(vdso - PAGE), PAGE, PIN, EOPNOTSUPP,
+		       P2PMAP_REASON_PIN_DEVICE_MEMORY);
 }
 
 static void the_gate_page_is_refused(void **state)

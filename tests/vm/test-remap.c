@@ -40,7 +40,7 @@ static struct piece piece_at(struct lab *lab, void *range, size_t length,
 {
 	struct piece piece = { .lab = lab, .range = range, .length = length };
 
-	numa_balancing(false);
+	keep_still();
 	assert_non_null(range);
 	for (size_t i = 0; i < length; i += PAGE)
 		fill(piece.range + i, PROBE, i / PAGE);
@@ -74,8 +74,7 @@ static void drop_pages(const struct piece *piece, unsigned int page,
 
 static bool is_live(const struct piece *piece)
 {
-	return mapping_status(piece->mapping).out_flags &
-	       P2PMAP_MAPPING_LIVE;
+	return mapping_status(piece->mapping).out_flags & P2PMAP_MAPPING_LIVE;
 }
 
 static uint64_t generation_of(const struct piece *piece)
@@ -249,8 +248,8 @@ static void many_rounds_of_pieces_leave_no_wrong_translation(void **state)
 static void a_wide_cut_of_a_bar_comes_back_by_itself(void **state)
 {
 	struct lab *lab = *state;
-	struct piece piece = piece_at(lab, bar_at(lab, BAR_OFFSET, MIB), MIB,
-				      WRITE);
+	struct piece piece =
+		piece_at(lab, bar_at(lab, BAR_OFFSET, MIB), MIB, WRITE);
 	unsigned char *view = bar_at(lab, BAR_OFFSET + 33 * PAGE, PAGE);
 	struct p2pmap_event event;
 
@@ -271,11 +270,11 @@ static void a_wide_cut_of_a_bar_comes_back_by_itself(void **state)
 static void a_bar_is_restored_from_the_same_bar_only(void **state)
 {
 	struct lab *lab = *state;
-	struct piece piece = piece_at(lab, bar_at(lab, BAR_OFFSET, RANGE),
-				      RANGE, WRITE);
+	struct piece piece =
+		piece_at(lab, bar_at(lab, BAR_OFFSET, RANGE), RANGE, WRITE);
 
-	bar_mmap(lab->ivshmem_address, 2, piece.range + PAGE,
-		 BAR_OFFSET + MIB, PAGE, RW, MAP_SHARED);
+	bar_mmap(lab->ivshmem_address, 2, piece.range + PAGE, BAR_OFFSET + MIB,
+		 PAGE, RW, MAP_SHARED);
 	assert_int_equal(remap_pages(&piece, 0, 0), 0);
 	/* Other memory of the same BAR will do: it is what is there now. */
 	assert_works(&piece, 1, 100);
@@ -314,6 +313,24 @@ static void restore_brings_dropped_pages_back_and_says_so(void **state)
 	assert_true(generation_of(&piece) > before);
 	assert_works(&piece, 2, 100);
 	assert_works(&piece, 3, 101);
+	piece_end(&piece);
+}
+
+/* Of the huge page one page goes; the kernel says that all of it changes. */
+static void restore_brings_back_what_a_split_took(void **state)
+{
+	struct lab *lab = *state;
+	void *range = ram_thp(HUGE);
+	struct piece piece;
+
+	if (!range)
+		lab_skip(lab, "no huge page was to be had");
+	piece = piece_at(lab, range, HUGE, WRITE | RESTORE);
+	munmap(piece.range + 77 * PAGE, PAGE);
+	assert_true(comes_alive(piece.mapping, HUGE - PAGE));
+	assert_works(&piece, 76, 100);
+	assert_works(&piece, 78, 101);
+	assert_works(&piece, 511, 102);
 	piece_end(&piece);
 }
 
@@ -548,7 +565,7 @@ static void numa_balancing_costs_gaps_only(void **state)
 		move_pages_to(&piece, 1);
 		events += read_for(&piece, 200, &watch);
 	}
-	numa_balancing(false);
+	keep_still();
 	lab_note(lab, "%u events", events);
 	assert_rate(&watch, &piece);
 	assert_true(becomes_live(&piece));
@@ -638,8 +655,8 @@ static void many_pages_have_the_sink_soon(void **state)
 {
 	struct lab *lab = *state;
 	int fd = memfd(2000 * PAGE);
-	struct piece piece = piece_at(lab, mmap_fd(fd, 2000 * PAGE, RW,
-						   MAP_SHARED),
+	struct piece piece = piece_at(lab,
+				      mmap_fd(fd, 2000 * PAGE, RW, MAP_SHARED),
 				      2000 * PAGE, WRITE | SINK);
 	unsigned char *view = mmap_fd(fd, 2000 * PAGE, RW, MAP_SHARED);
 
@@ -676,8 +693,8 @@ static void remap_takes_the_sink_away(void **state)
 static void a_bar_gets_the_sink_too(void **state)
 {
 	struct lab *lab = *state;
-	struct piece piece = piece_at(lab, bar_at(lab, BAR_OFFSET, MIB), MIB,
-				      WRITE | SINK);
+	struct piece piece =
+		piece_at(lab, bar_at(lab, BAR_OFFSET, MIB), MIB, WRITE | SINK);
 	unsigned char *view = bar_at(lab, BAR_OFFSET, MIB);
 
 	munmap(piece.range, MIB);
@@ -713,6 +730,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(a_wide_cut_of_a_bar_comes_back_by_itself),
 	LAB_TEST(a_bar_is_restored_from_the_same_bar_only),
 	LAB_TEST(restore_brings_dropped_pages_back_and_says_so),
+	LAB_TEST(restore_brings_back_what_a_split_took),
 	LAB_TEST(the_gap_itself_is_reported),
 	LAB_TEST(restore_survives_swap),
 	LAB_TEST(restore_survives_migration),

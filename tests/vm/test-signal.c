@@ -149,6 +149,7 @@ static uint64_t time_large(struct lab *lab, uint32_t flags, uint64_t kill_at)
 	assert_int_equal(pipe(tell), 0);
 	large.tell = tell[1];
 	pid = child_start(map_something_large, &large);
+	close(tell[1]);
 	assert_int_equal(read(tell[0], &byte, 1), 1);
 	start = now_ms();
 	if (kill_at) {
@@ -160,7 +161,6 @@ static uint64_t time_large(struct lab *lab, uint32_t flags, uint64_t kill_at)
 			 kill_at ? CHILD_SIGNALLED + SIGKILL : 0);
 	end = now_ms();
 	close(tell[0]);
-	close(tell[1]);
 	lab_reopen(lab);
 	return end - start;
 }

@@ -50,8 +50,9 @@ static inline void random_begin(const struct lab *lab)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	*random_state() = seed ? strtoull(seed, NULL, 0) :
-				 (uint64_t)now.tv_nsec * 2654435761U + 1;
+	*random_state() = seed && *seed ?
+				  strtoull(seed, NULL, 0) :
+				  (uint64_t)now.tv_nsec * 2654435761U + 1;
 	lab_note(lab, "P2PMAP_TEST_SEED=%llu",
 		 (unsigned long long)*random_state());
 }
@@ -78,7 +79,10 @@ struct hold {
 	int copy[2];
 };
 
-#define NO_HOLD { .pipe = { -1, -1 }, .copy = { -1, -1 } }
+#define NO_HOLD                                        \
+	{                                              \
+		.pipe = { -1, -1 }, .copy = { -1, -1 } \
+	}
 
 static inline void hold_take(struct hold *hold, void *page)
 {
@@ -121,8 +125,7 @@ static inline bool readable(int fd, int patience_ms)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
 
-	return poll(&pollfd, 1, patience_ms) == 1 &&
-	       (pollfd.revents & POLLIN);
+	return poll(&pollfd, 1, patience_ms) == 1 && (pollfd.revents & POLLIN);
 }
 
 /* The next event of any mapping; false if there is none within the patience. */
@@ -200,10 +203,26 @@ static inline bool comes_alive(struct p2pmap_mapping *mapping, uint64_t bytes)
 	return false;
 }
 
-/* Several nodes let pages migrate, but must not do it on their own. */
 static inline void numa_balancing(bool on)
 {
 	file_write("/proc/sys/kernel/numa_balancing", on ? "1" : "0");
+}
+
+#define KHUGEPAGED "/sys/kernel/mm/transparent_hugepage/khugepaged/"
+
+/*
+ * Memory is to move when a test says so, and not because the kernel thinks it
+ * better.  Where 100 ms cost nothing, khugepaged comes round all the time.
+ */
+static inline void keep_still(void)
+{
+	numa_balancing(false);
+	if (file_number(KHUGEPAGED "scan_sleep_millisecs", NULL) == 4000000000)
+		return;
+	file_write(KHUGEPAGED "scan_sleep_millisecs", "4000000000");
+	file_write(KHUGEPAGED "pages_to_scan", "1");
+	/* It looks around once more before it sleeps. */
+	sleep_ms(100);
 }
 
 #endif /* P2PMAP_TEST_WITNESS_H */
