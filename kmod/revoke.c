@@ -157,21 +157,30 @@ static void sink_now(struct p2pmap_mapping *mapping, u32 first, u32 end)
 			p2pmap_sink_place(mapping, i);
 }
 
-/* [offset, end) of a mapping goes; cut it off and say so. */
+/*
+ * The core mm announces a change of 2 MiB when it splits one page off, in any
+ * VMA, huge page or not.  What is still there is put back by the worker, who
+ * says what is not.
+ */
+static bool may_be_false_alarm(const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_CLEAR &&
+	       range->end - range->start == PMD_SIZE;
+}
+
+/*
+ * [offset, end) of a mapping goes; cut it off and say so.  After what may be a
+ * false alarm it is not lost yet.
+ */
 static void revoke(struct p2pmap_mapping *mapping, u64 offset, u64 end,
-		   u32 reasons)
+		   u32 reasons, bool alarm)
 {
 	u32 first = offset >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	struct span cut = cut_blocks(mapping, first, last, false);
 	struct span lost = {};
 
-	/*
-	 * CHANGED is often a false alarm: the core mm announces 2 MiB when it
-	 * splits one page off, or that a huge page will be split.  What is still
-	 * there is put back by the worker, who says what is not.
-	 */
-	if (reasons != P2PMAP_EVENT_CHANGED)
+	if (!alarm)
 		lost = lose_blocks(mapping, first, last);
 	/* What went earlier is told again when its address goes, too. */
 	if (cut.to || lost.to ||
@@ -223,7 +232,7 @@ static void invalidated(struct p2pmap_mapping *mapping,
 	if (reason == P2PMAP_EVENT_EXIT)
 		p2pmap_event_mm_gone(mapping->ctx);
 	if (p2pmap_mapping_cuttable(mapping))
-		revoke(mapping, start, end, reason);
+		revoke(mapping, start, end, reason, may_be_false_alarm(range));
 	else if (!p2pmap_mapping_pinned(mapping) || outdates_pin(reason))
 		outdate(mapping, start, end, reason);
 }

@@ -590,7 +590,8 @@ struct p2pmap_eventfd {
  * @cut_offset: first byte from which the importer was cut off
  * @cut_length: bytes; 0 if nothing was cut.  Larger than @length where the
  *	mapping's grain forced a wider cut; what was not invalidated comes back
- *	by itself, and so does what CHANGED announced but is still there
+ *	by itself, and so does what is still there when 2 MiB were announced
+ *	as CHANGED because of one page
  * @generation: the mapping's generation when the event was read
  * @reasons: P2PMAP_EVENT_UNMAPPED and following
  * @flags: P2PMAP_EVENT_SINK and following

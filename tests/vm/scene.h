@@ -201,6 +201,14 @@ static inline void assert_rest_works(struct scene *scene)
 	assert_page_works(scene, scene->length - PAGE);
 }
 
+/* All of it is back without being asked for, with what the device wrote. */
+static inline void assert_comes_back(struct scene *scene)
+{
+	assert_true(comes_alive(scene->mapping, scene->length));
+	assert_reaches(scene, SEED_AFTER);
+	assert_rest_works(scene);
+}
+
 static inline void assert_remap_refused(struct scene *scene, int error,
 					uint32_t code)
 {
