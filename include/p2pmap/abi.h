@@ -400,6 +400,9 @@ struct p2pmap_extent {
  * The first successful MAP binds the context to the calling process's memory
  * for good.  The range may cross several VMAs of one kind.
  *
+ * A page that a userfaultfd monitor has yet to provide is EFAULT at once: MAP
+ * waits for nobody else's memory.
+ *
  * P2PMAP_MAP_PIN pins regular memory for the long term and charges it to
  * RLIMIT_MEMLOCK; P2PMAP_MAP_SINK and P2PMAP_MAP_RESTORE do not go with it, for
  * nothing of it is ever revoked.  Without it nothing is held: the kernel takes the memory away
