@@ -416,7 +416,14 @@ inline revoke(range)
 	cut_begin(range, 0);
 	atomic {
 		cut_end();
+#ifdef ALARM
+		if
+		:: lose_blocks(range)
+		:: skip /* 2 MiB announced, perhaps for one page: see */
+		fi;
+#else
 		lose_blocks(range);
+#endif
 		owed = owed | l | (c & (range));
 		sink_now(range)
 	};
