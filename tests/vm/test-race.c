@@ -10,7 +10,7 @@
  * which has to be one that is allowed; and the balance that the harness draws
  * (pins, charges, users of the module) and the kernel's log, in the end.
  *
- * How long each storm takes: P2PMAP_TEST_SCALE times eight seconds.
+ * How long each storm takes: P2PMAP_TEST_SCALE times thirty seconds.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -23,7 +23,7 @@
 #define SLOT_PAGES 16
 #define SLOT (SLOT_PAGES * PAGE)
 
-#define STORM_MS 8000
+#define STORM_MS 30000
 
 #define SEED_DEVICE 0x00de71ceU
 #define WORD_OTHER 0x0bad5eedcafef00dULL
