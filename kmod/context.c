@@ -60,12 +60,11 @@ void p2pmap_context_close(struct p2pmap_context *ctx)
 	unsigned long id;
 
 	xa_for_each(&ctx->objects, id, object) {
-		if (object->type != P2PMAP_OBJECT_MAPPING)
+		if (object->type != P2PMAP_OBJECT_HANDLE)
 			continue;
 		xa_erase(&ctx->objects, id);
-		p2pmap_mapping_abandon(container_of(object,
-						    struct p2pmap_mapping,
-						    object));
+		p2pmap_handle_abandon(container_of(object, struct p2pmap_handle,
+						   object));
 		cond_resched();
 	}
 	xa_for_each(&ctx->objects, id, object) {
@@ -110,7 +109,7 @@ int p2pmap_ioctl_info(struct p2pmap_call *call)
 			     P2PMAP_MAP_SINK | P2PMAP_MAP_RESTORE;
 	cmd->out_max_mappings = P2PMAP_MAX_MAPPINGS;
 	mutex_lock(&call->ctx->lock);
-	cmd->out_mappings = call->ctx->nr_mappings;
+	cmd->out_mappings = call->ctx->nr_handles;
 	cmd->out_importers = call->ctx->nr_importers;
 	mutex_unlock(&call->ctx->lock);
 	cmd->out_quarantined_pages = p2pmap_quarantined_pages();

@@ -229,9 +229,10 @@ int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 		       const struct p2pmap_frames *frames,
 		       struct p2pmap_reason *why)
 {
-	unsigned int max_extents;
 	int rc;
 
+	if (dma->given)
+		return 0;
 	rc = dma_check_reach(dma, frames, why);
 	if (rc)
 		return rc;
@@ -241,11 +242,12 @@ int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 					    dma_prepare_ram(dma, frames);
 	if (rc)
 		return rc;
-	max_extents = dma->nr_chunks;
+	dma->max_extents = dma->nr_chunks;
 	if (!dma->translated &&
-	    check_add_overflow(max_extents, frames->nr_runs, &max_extents))
+	    check_add_overflow(dma->max_extents, frames->nr_runs,
+			       &dma->max_extents))
 		return -ENOMEM;
-	dma->extents = kvmalloc_array(max_extents, sizeof(*dma->extents),
+	dma->extents = kvmalloc_array(dma->max_extents, sizeof(*dma->extents),
 				      P2PMAP_GFP);
 	return dma->extents ? 0 : -ENOMEM;
 }
@@ -347,6 +349,27 @@ static void extent_append(struct p2pmap_dma *dma, dma_addr_t addr, u64 length)
 	};
 }
 
+/* An exporter made this one itself. */
+int p2pmap_dma_give(struct p2pmap_dma *dma, dma_addr_t dma_addr, u64 length)
+{
+	unsigned int max = dma->max_extents ? 2 * dma->max_extents : 8;
+	struct vma_dma_extent *extents;
+
+	if (dma->nr_extents == dma->max_extents) {
+		extents = kvmalloc_array(max, sizeof(*extents), P2PMAP_GFP);
+		if (!extents)
+			return -ENOMEM;
+		if (dma->nr_extents)
+			memcpy(extents, dma->extents,
+			       dma->nr_extents * sizeof(*extents));
+		kvfree(dma->extents);
+		dma->extents = extents;
+		dma->max_extents = max;
+	}
+	extent_append(dma, dma_addr, length);
+	return 0;
+}
+
 /* Add a chunk's extents; false if the DMA API did not do what is promised. */
 static bool chunk_extents(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 {
@@ -378,7 +401,7 @@ static void chunks_unmap(struct p2pmap_dma *dma, unsigned int nr)
 		chunk_unmap(dma, &dma->chunks[nr]);
 		cond_resched();
 	}
-	if (dma->translated)
+	if (dma->translated && !dma->given)
 		p2pmap_iommu_flush(dma->dev);
 	dma->nr_extents = 0;
 }
@@ -458,6 +481,8 @@ void p2pmap_dma_free(struct p2pmap_dma *dma)
 	dma->extents = NULL;
 	dma->nr_chunks = 0;
 	dma->nr_extents = 0;
+	dma->max_extents = 0;
+	dma->given = false;
 }
 
 /* The chunk that holds @offset. */

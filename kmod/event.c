@@ -2,7 +2,7 @@
 /*
  * Events: what a context's descriptor tells.
  *
- * Each mapping carries its own place for what was not read yet, so an event
+ * Each handle carries its own place for what was not read yet, so an event
  * needs no memory and is never lost: until it is read, more of them merge into
  * it.  Posting runs in notifiers: it takes a spinlock and wakes sleepers.
  */
@@ -14,8 +14,8 @@
 #include "compat.h"
 #include "private.h"
 
-static void pending_merge(struct p2pmap_pending *into,
-			  const struct p2pmap_pending *what)
+static void pending_merge(struct vma_dma_event *into,
+			  const struct vma_dma_event *what)
 {
 	if (!into->reasons) {
 		*into = *what;
@@ -40,49 +40,49 @@ static void event_wake(struct p2pmap_context *ctx)
 	wake_up_interruptible_poll(&ctx->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-static void event_queue(struct p2pmap_mapping *mapping)
+static void event_queue(struct p2pmap_handle *handle)
 {
-	struct p2pmap_context *ctx = mapping->ctx;
+	struct p2pmap_context *ctx = handle->ctx;
 
 	lockdep_assert_held(&ctx->event_lock);
-	if (!mapping->visible || !list_empty(&mapping->pending_link))
+	if (!handle->visible || !list_empty(&handle->pending_link))
 		return;
-	list_add_tail(&mapping->pending_link, &ctx->pending);
+	list_add_tail(&handle->pending_link, &ctx->pending);
 	event_wake(ctx);
 }
 
-/* Something happened to @mapping; from any context that may hold a spinlock. */
-void p2pmap_event_post(struct p2pmap_mapping *mapping,
-		       const struct p2pmap_pending *what)
+/* Something happened to @handle; from any context that may hold a spinlock. */
+void p2pmap_event_post(struct p2pmap_handle *handle,
+		       const struct vma_dma_event *what)
 {
-	struct p2pmap_context *ctx = mapping->ctx;
+	struct p2pmap_context *ctx = handle->ctx;
 
 	spin_lock(&ctx->event_lock);
-	pending_merge(&mapping->pending, what);
-	event_queue(mapping);
+	pending_merge(&handle->pending, what);
+	event_queue(handle);
 	spin_unlock(&ctx->event_lock);
 }
 
 /* The user knows the id now: what happened meanwhile may be told. */
-void p2pmap_event_reveal(struct p2pmap_mapping *mapping)
+void p2pmap_event_reveal(struct p2pmap_handle *handle)
 {
-	struct p2pmap_context *ctx = mapping->ctx;
+	struct p2pmap_context *ctx = handle->ctx;
 
 	spin_lock(&ctx->event_lock);
-	mapping->visible = true;
-	if (mapping->pending.reasons)
-		event_queue(mapping);
+	handle->visible = true;
+	if (handle->pending.reasons)
+		event_queue(handle);
 	spin_unlock(&ctx->event_lock);
 }
 
 /* The user gave the mapping up, and its events with it. */
-void p2pmap_event_forget(struct p2pmap_mapping *mapping)
+void p2pmap_event_forget(struct p2pmap_handle *handle)
 {
-	struct p2pmap_context *ctx = mapping->ctx;
+	struct p2pmap_context *ctx = handle->ctx;
 
 	spin_lock(&ctx->event_lock);
-	mapping->visible = false;
-	list_del_init(&mapping->pending_link);
+	handle->visible = false;
+	list_del_init(&handle->pending_link);
 	spin_unlock(&ctx->event_lock);
 }
 
@@ -95,33 +95,35 @@ void p2pmap_event_mm_gone(struct p2pmap_context *ctx)
 	spin_unlock(&ctx->event_lock);
 }
 
-/* Take the oldest event; the caller gets a reference to its mapping. */
-static struct p2pmap_mapping *event_pop(struct p2pmap_context *ctx,
-					struct p2pmap_pending *what)
+/* Take the oldest event; the caller gets a reference to its handle. */
+static struct p2pmap_handle *event_pop(struct p2pmap_context *ctx,
+				       struct vma_dma_event *what)
 {
-	struct p2pmap_mapping *mapping;
+	struct p2pmap_handle *handle;
 
 	spin_lock(&ctx->event_lock);
-	mapping = list_first_entry_or_null(&ctx->pending,
-					   struct p2pmap_mapping, pending_link);
-	if (mapping) {
-		list_del_init(&mapping->pending_link);
-		*what = mapping->pending;
-		mapping->pending = (struct p2pmap_pending){};
-		p2pmap_mapping_get(mapping);
+	handle = list_first_entry_or_null(&ctx->pending, struct p2pmap_handle,
+					  pending_link);
+	if (handle) {
+		list_del_init(&handle->pending_link);
+		*what = handle->pending;
+		handle->pending = (struct vma_dma_event){};
+		p2pmap_handle_get(handle);
 	}
 	spin_unlock(&ctx->event_lock);
-	return mapping;
+	return handle;
 }
 
 static void event_fill(struct p2pmap_event *event,
-		       struct p2pmap_mapping *mapping,
-		       const struct p2pmap_pending *what)
+		       struct p2pmap_handle *handle,
+		       const struct vma_dma_event *what)
 {
+	struct vma_dma_mapping_info info;
+
 	*event = (struct p2pmap_event){
 		.size = sizeof(*event),
-		.mapping = mapping->object.id,
-		.cookie = mapping->cookie,
+		.mapping = handle->object.id,
+		.cookie = handle->cookie,
 		.offset = what->offset,
 		.length = what->end - what->offset,
 		.cut_offset = what->cut_offset,
@@ -129,32 +131,29 @@ static void event_fill(struct p2pmap_event *event,
 		.reasons = what->reasons,
 		.flags = what->flags,
 	};
-	mutex_lock(&mapping->lock);
-	event->generation = mapping->generation;
-	if (mapping->blocks.pages[P2PMAP_BLOCK_SINK] &&
-	    !mapping->blocks.pages[P2PMAP_BLOCK_LOST])
+	event->generation = p2pmap_handle_look(handle, &info);
+	if (info.sink_bytes && !info.lost_bytes)
 		event->flags |= P2PMAP_EVENT_SINK;
-	mutex_unlock(&mapping->lock);
 }
 
 /* One event to the user; 0 if there is none. */
 static ssize_t event_read_one(struct p2pmap_context *ctx, char __user *buffer)
 {
-	struct p2pmap_mapping *mapping;
-	struct p2pmap_pending what;
+	struct p2pmap_handle *handle;
+	struct vma_dma_event what;
 	struct p2pmap_event event;
 	ssize_t rc = sizeof(event);
 
-	mapping = event_pop(ctx, &what);
-	if (!mapping)
+	handle = event_pop(ctx, &what);
+	if (!handle)
 		return 0;
-	event_fill(&event, mapping, &what);
+	event_fill(&event, handle, &what);
 	if (copy_to_user(buffer, &event, sizeof(event))) {
 		/* Not read after all. */
-		p2pmap_event_post(mapping, &what);
+		p2pmap_event_post(handle, &what);
 		rc = -EFAULT;
 	}
-	p2pmap_mapping_put(mapping);
+	p2pmap_handle_put(handle);
 	return rc;
 }
 

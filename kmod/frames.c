@@ -4,9 +4,10 @@
  *
  * Regular memory goes through the core mm: pinned, or looked up by
  * hmm_range_fault() under the caller's interval notifier.  Special memory is
- * read from its page table and never touched by GUP.  This file classifies a
- * VMA and collects its frames; what the frames are good for is bar.c's and
- * dma.c's business.  Everything runs under mmap_lock for reading.
+ * read from its page table, or described by its exporter, and never touched by
+ * GUP.  This file classifies a VMA and collects its frames; what the frames
+ * are good for is bar.c's and dma.c's business.  Everything runs under mmap_lock
+ * for reading.
  */
 #include <linux/dax.h>
 #include <linux/hmm.h>
@@ -53,19 +54,31 @@ static int vma_check_regular(struct vm_area_struct *vma, unsigned long start,
 	return P2PMAP_KIND_RAM;
 }
 
-static int vma_check_special(struct vm_area_struct *vma, unsigned long start,
-			     unsigned long flags, struct p2pmap_reason *why)
+/*
+ * A write to a private mapping puts RAM where the BAR was.  (A shared one of a
+ * file that was opened for reading is not VM_SHARED either.)
+ */
+static int vma_check_shared(struct vm_area_struct *vma, unsigned long start,
+			    struct p2pmap_reason *why)
 {
-	if (!(vma->vm_flags & VM_PFNMAP))
-		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_A_BAR,
-				   start);
-	/*
-	 * A write to a private mapping puts RAM where the BAR was.  (A shared
-	 * one of a file that was opened for reading is not VM_SHARED either.)
-	 */
 	if (is_cow_mapping(vma->vm_flags))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_PRIVATE_BAR,
 				   start);
+	return P2PMAP_KIND_BAR;
+}
+
+/* Device memory for which no exporter answers. */
+static int vma_check_special(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long flags, struct p2pmap_reason *why)
+{
+	int rc;
+
+	if (!(vma->vm_flags & VM_PFNMAP))
+		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_A_BAR,
+				   start);
+	rc = vma_check_shared(vma, start, why);
+	if (rc < 0)
+		return rc;
 	if (flags & VMA_DMA_MAP_FLAG_PIN)
 		return p2pmap_fail(why, -EOPNOTSUPP,
 				   P2PMAP_REASON_PIN_DEVICE_MEMORY, start);
@@ -77,6 +90,7 @@ int p2pmap_vma_kind(struct vm_area_struct *vma, unsigned long start,
 		    unsigned long flags, struct p2pmap_reason *why)
 {
 	bool write = flags & VMA_DMA_MAP_FLAG_WRITE;
+	int rc;
 
 	if (!(vma->vm_flags & VM_READ) || !p2pmap_keys_permit(vma, false))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_READABLE,
@@ -87,6 +101,11 @@ int p2pmap_vma_kind(struct vm_area_struct *vma, unsigned long start,
 		      !p2pmap_keys_permit(vma, true)))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_WRITABLE,
 				   start);
+	rc = p2pmap_exporter_check(vma, start, flags, why);
+	if (rc < 0)
+		return rc;
+	if (rc)
+		return vma_check_shared(vma, start, why);
 	if (vma_is_special(vma))
 		return vma_check_special(vma, start, flags, why);
 	return vma_check_regular(vma, start, flags, why);
@@ -140,7 +159,7 @@ static int frames_grow(struct p2pmap_frames *frames)
 }
 
 /* Append @nr contiguous frames, to the last run if they continue it. */
-static int frames_append(struct p2pmap_frames *frames, unsigned long pfn,
+int p2pmap_frames_append(struct p2pmap_frames *frames, unsigned long pfn,
 			 unsigned long nr)
 {
 	u64 length = (u64)nr << PAGE_SHIFT;
@@ -194,7 +213,7 @@ static int frames_append_pins(struct p2pmap_frames *frames, struct page **pages,
 					 addr + (i << PAGE_SHIFT));
 			break;
 		}
-		rc = frames_append(frames, page_to_pfn(pages[i]), n);
+		rc = p2pmap_frames_append(frames, page_to_pfn(pages[i]), n);
 		if (rc)
 			break;
 		i += n;
@@ -261,7 +280,7 @@ static int frames_append_hmm(struct p2pmap_frames *frames,
 			return p2pmap_fail(why, -EOPNOTSUPP,
 					   P2PMAP_REASON_MEMORY_KIND,
 					   addr + (i << PAGE_SHIFT));
-		rc = frames_append(frames, page_to_pfn(page), 1);
+		rc = p2pmap_frames_append(frames, page_to_pfn(page), 1);
 		if (rc)
 			return rc;
 	}
@@ -433,8 +452,8 @@ static int frames_walk(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		if (!frames->nr_runs)
 			frames->start = start;
 		if (!rc)
-			rc = frames_append(frames, PHYS_PFN(run.phys),
-					   run.length >> PAGE_SHIFT);
+			rc = p2pmap_frames_append(frames, PHYS_PFN(run.phys),
+						  run.length >> PAGE_SHIFT);
 		if (rc)
 			return rc;
 		start += run.length;
@@ -442,41 +461,46 @@ static int frames_walk(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 	return 0;
 }
 
-/*
- * Append the frames of [start, end) of @vma.  mmap_lock is held for reading
- * and never dropped.  Without PIN @notifier and @seq are those of an interval
- * notifier that covers the range; -EAGAIN means that it fired.
- */
-int p2pmap_frames_add(struct p2pmap_frames *frames, struct vm_area_struct *vma,
-		      unsigned long start, unsigned long end,
-		      unsigned long flags,
-		      struct mmu_interval_notifier *notifier, unsigned long seq,
-		      struct p2pmap_reason *why)
+static int frames_find(struct p2pmap_frames *frames,
+		       const struct p2pmap_part *part, bool fault)
 {
-	mmap_assert_locked(vma->vm_mm);
-	if (vma_is_special(vma))
-		return frames_walk(frames, vma, start, end, flags, true, why);
-	if (flags & VMA_DMA_MAP_FLAG_PIN)
-		return frames_pin(frames, vma, start, end, flags, why);
-	return frames_hmm(frames, vma, start, end, flags, notifier, seq, true,
-			  why);
+	const struct vma_dma_request *request = &part->request;
+	int rc;
+
+	mmap_assert_locked(request->vma->vm_mm);
+	rc = p2pmap_exporter_describe(frames, part);
+	if (rc != -ENOENT)
+		return rc;
+	if (vma_is_special(request->vma))
+		return frames_walk(frames, request->vma, request->start,
+				   request->end, request->flags, fault,
+				   part->why);
+	if (fault && (request->flags & VMA_DMA_MAP_FLAG_PIN))
+		return frames_pin(frames, request->vma, request->start,
+				  request->end, request->flags, part->why);
+	return frames_hmm(frames, request->vma, request->start, request->end,
+			  request->flags, part->notifier, part->seq, fault,
+			  part->why);
+}
+
+/*
+ * Append the frames of @part.  mmap_lock is held for reading and never dropped.
+ * -EAGAIN means that the notifier fired, or that the exporter is moving it.
+ */
+int p2pmap_frames_add(struct p2pmap_frames *frames,
+		      const struct p2pmap_part *part)
+{
+	return frames_find(frames, part, true);
 }
 
 /*
  * As p2pmap_frames_add() without PIN, but nothing is faulted in.  In regular
  * memory what is missing is an error; in special memory it is passed over.
  */
-int p2pmap_frames_peek(struct p2pmap_frames *frames, struct vm_area_struct *vma,
-		       unsigned long start, unsigned long end,
-		       unsigned long flags,
-		       struct mmu_interval_notifier *notifier,
-		       unsigned long seq, struct p2pmap_reason *why)
+int p2pmap_frames_peek(struct p2pmap_frames *frames,
+		       const struct p2pmap_part *part)
 {
-	mmap_assert_locked(vma->vm_mm);
-	if (vma_is_special(vma))
-		return frames_walk(frames, vma, start, end, flags, false, why);
-	return frames_hmm(frames, vma, start, end, flags, notifier, seq, false,
-			  why);
+	return frames_find(frames, part, false);
 }
 
 /*

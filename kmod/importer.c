@@ -293,7 +293,7 @@ int p2pmap_ioctl_detach(struct p2pmap_call *call)
 		return rc;
 	importer = container_of(object, struct p2pmap_importer, object);
 	mutex_lock(&ctx->lock);
-	if (importer->nr_mappings) {
+	if (importer->nr_handles) {
 		rc = -EBUSY;
 	} else if (p2pmap_object_take(ctx, cmd->id, P2PMAP_OBJECT_IMPORTER)) {
 		ctx->nr_importers--;

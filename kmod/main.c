@@ -20,8 +20,6 @@
 #define ABI_CONST(name, value) static_assert(name == (value));
 #include "abi-layout.h"
 
-struct workqueue_struct *p2pmap_workqueue;
-
 /*
  * Reserve an id; nobody can look the object up before it is published.  Its
  * reference count was begun by who allocated it: others may hold it already.

@@ -5,41 +5,46 @@
  * A mapping has one of three states (enum p2pmap_mapping_state), moved under
  * its lock:
  *
- *   NEW ---commit---> MAPPED ---unmap, close, importer gone---> DOWN
+ *   NEW ---commit---> MAPPED ---end, importer gone---> DOWN
  *
- * MAP collects frames without any lock of ours, and commits under the lock
- * that the notifier takes, if the notifier was silent meanwhile.  The end never
- * fails and needs no memory; its order is:
+ * To create one, frames are collected without any lock of ours and committed
+ * under the lock that the notifier takes, if the notifier was silent meanwhile.
+ * The end never fails and needs no memory; its order is:
  *
- *   out of the table, DMA down, off the devices' lists, notifier out, pins
- *   dropped, charge given back, and with the last reference the object freed
+ *   DMA down, off the devices' lists, notifier out, pins dropped, and with the
+ *   last reference the object freed
  *
  * so that no page is dropped which a device might still reach.  What happens in
- * between is in revoke.c and restore.c.
+ * between is in revoke.c and restore.c.  The owner's callbacks are called only
+ * under the lock and while MAPPED: once it is DOWN he may forget everything.
  */
-#include <linux/capability.h>
+#include <linux/export.h>
 #include <linux/mm.h>
+#include <linux/pci.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
-#include "private.h"
+#include "mapping.h"
 
-/* How often MAP looks at memory again that changes meanwhile. */
+struct workqueue_struct *p2pmap_workqueue;
+
+/* How often memory that changes meanwhile is looked at again. */
 #define MAP_TRIES 16
 
-/* Extents that are copied at once, through a buffer on the stack. */
-#define EXTENT_BATCH 16
+#define MAPPING_FLAGS \
+	(VMA_DMA_MAP_FLAG_WRITE | VMA_DMA_MAP_FLAG_PIN | \
+	 VMA_DMA_MAP_FLAG_SINK | VMA_DMA_MAP_FLAG_RESTORE | \
+	 VMA_DMA_MAP_FLAG_UNENFORCED)
 
-void p2pmap_mapping_get(struct p2pmap_mapping *mapping)
+void p2pmap_mapping_get(struct vma_dma_mapping *mapping)
 {
-	kref_get(&mapping->object.ref);
+	kref_get(&mapping->ref);
 }
 
 static void mapping_free(struct kref *ref)
 {
-	struct p2pmap_mapping *mapping =
-		container_of(ref, struct p2pmap_mapping, object.ref);
+	struct vma_dma_mapping *mapping =
+		container_of(ref, struct vma_dma_mapping, ref);
 
 	if (mapping->map)
 		vma_dma_map_free(mapping->map);
@@ -47,142 +52,126 @@ static void mapping_free(struct kref *ref)
 	if (mapping->sink)
 		__free_page(mapping->sink);
 	p2pmap_device_put(mapping->exporter);
-	p2pmap_importer_put(mapping->importer);
-	p2pmap_context_put(mapping->ctx);
+	p2pmap_device_put(mapping->importer);
 	mmdrop(mapping->mm);
 	mutex_destroy(&mapping->lock);
 	mutex_destroy(&mapping->restore_lock);
 	kfree(mapping);
 }
 
-void p2pmap_mapping_put(struct p2pmap_mapping *mapping)
+void p2pmap_mapping_put(struct vma_dma_mapping *mapping)
 {
-	kref_put(&mapping->object.ref, mapping_free);
+	kref_put(&mapping->ref, mapping_free);
 }
 
-/* Takes over the reference to @importer, also when it fails. */
-static struct p2pmap_mapping *mapping_alloc(struct p2pmap_context *ctx,
-					    struct p2pmap_importer *importer,
-					    const struct p2pmap_map *cmd)
+static struct vma_dma_mapping *
+mapping_alloc(const struct p2pmap_mapping_args *args)
 {
-	struct p2pmap_mapping *mapping;
+	struct vma_dma_mapping *mapping;
 
 	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL_ACCOUNT);
-	if (!mapping) {
-		p2pmap_importer_put(importer);
+	if (!mapping)
 		return NULL;
-	}
-	kref_init(&mapping->object.ref);
-	p2pmap_context_get(ctx);
-	mapping->ctx = ctx;
-	mapping->importer = importer;
-	mapping->mm = current->mm;
+	kref_init(&mapping->ref);
+	mapping->ops = args->ops;
+	mapping->owner = args->owner;
+	mapping->dev = args->dev;
+	mapping->importer = args->importer;
+	if (mapping->importer)
+		kref_get(&mapping->importer->ref);
+	mapping->mm = args->mm;
 	mmgrab(mapping->mm);
-	mapping->start = cmd->addr;
-	mapping->length = cmd->length;
-	mapping->cookie = cmd->cookie;
-	mapping->flags = cmd->flags;
-	mapping->slot = P2PMAP_NO_SLOT;
-	mapping->enforced = importer->enforced;
+	mapping->start = args->start;
+	mapping->length = args->length;
+	mapping->flags = args->flags;
 	mutex_init(&mapping->lock);
 	mutex_init(&mapping->restore_lock);
 	INIT_DELAYED_WORK(&mapping->restore_work, p2pmap_restore_work);
 	INIT_LIST_HEAD(&mapping->import_link);
 	INIT_LIST_HEAD(&mapping->export_link);
-	INIT_LIST_HEAD(&mapping->quarantine_link);
-	INIT_LIST_HEAD(&mapping->pending_link);
+	INIT_LIST_HEAD(&mapping->registry_link);
 	return mapping;
 }
 
-/* A place in the context, an id and a slot. */
-static int mapping_count(struct p2pmap_mapping *mapping,
-			 struct p2pmap_reason *why)
-{
-	struct p2pmap_context *ctx = mapping->ctx;
-	int rc;
-
-	mutex_lock(&ctx->lock);
-	if (ctx->nr_mappings == P2PMAP_MAX_MAPPINGS)
-		rc = p2pmap_fail(why, -ENOSPC, P2PMAP_REASON_LIMIT,
-				 P2PMAP_MAX_MAPPINGS);
-	else
-		rc = p2pmap_slot_get(ctx, &mapping->slot, &mapping->generation);
-	if (!rc) {
-		ctx->nr_mappings++;
-		mapping->importer->nr_mappings++;
-		mapping->counted = true;
-	}
-	mutex_unlock(&ctx->lock);
-	return rc;
-}
-
-void p2pmap_mapping_uncount(struct p2pmap_mapping *mapping)
-{
-	struct p2pmap_context *ctx = mapping->ctx;
-
-	if (!mapping->counted)
-		return;
-	mapping->counted = false;
-	mutex_lock(&ctx->lock);
-	ctx->nr_mappings--;
-	mapping->importer->nr_mappings--;
-	p2pmap_slot_put(ctx, mapping->slot, mapping->generation);
-	mutex_unlock(&ctx->lock);
-}
-
-/* The helper's side; its importer must be alive to be asked. */
-static int mapping_open_map(struct p2pmap_mapping *mapping,
+static int importer_is_gone(struct vma_dma_mapping *mapping,
 			    struct p2pmap_reason *why)
 {
-	struct p2pmap_device *importer = mapping->importer->device;
-	struct vma_dma_map *map = ERR_PTR(-ENODEV);
+	struct p2pmap_device *importer = mapping->importer;
+
+	lockdep_assert_held(&p2pmap_devices_lock);
+	if (!importer || !importer->dead)
+		return 0;
+	return p2pmap_fail_pci(why, -ENODEV, P2PMAP_REASON_DEVICE_GONE,
+			       importer->pdev);
+}
+
+/* The helper's side; the importer must be alive to be asked. */
+static int mapping_open_map(struct vma_dma_mapping *mapping,
+			    struct p2pmap_reason *why)
+{
+	unsigned long flags = mapping->flags & (VMA_DMA_MAP_FLAG_WRITE |
+						VMA_DMA_MAP_FLAG_PIN);
+	struct vma_dma_map *map;
+	int rc;
 
 	down_read(&p2pmap_devices_lock);
-	if (!importer->dead)
-		map = vma_dma_map_alloc(&importer->pdev->dev,
-					p2pmap_helper_flags(mapping->importer,
-							    mapping->flags),
+	rc = importer_is_gone(mapping, why);
+	if (rc)
+		map = ERR_PTR(rc);
+	else
+		map = vma_dma_map_alloc(mapping->dev, flags,
 					p2pmap_mapping_pinned(mapping) ?
 						NULL : &mapping->notifier);
+	if (!IS_ERR(map))
+		mapping->enforced = p2pmap_iommu_enforces(mapping->dev);
 	up_read(&p2pmap_devices_lock);
-	if (map == ERR_PTR(-ENODEV))
-		p2pmap_fail_pci(why, 0, P2PMAP_REASON_DEVICE_GONE,
-				importer->pdev);
 	if (IS_ERR(map))
 		return PTR_ERR(map);
+	vma_dma_map_set_lock(map, &mapping->lock);
+	map->withdrawable = true;
 	map->why = why;
 	mapping->map = map;
 	return 0;
 }
 
-/* What comes before the memory is touched: charge, notifier, sink. */
-static int mapping_open(struct p2pmap_mapping *mapping,
+/* Without an IOMMU somebody has to answer for what the device does. */
+static int mapping_check_enforcement(const struct vma_dma_mapping *mapping,
+				     struct p2pmap_reason *why)
+{
+	if (mapping->enforced)
+		return 0;
+	if (mapping->flags & (VMA_DMA_MAP_FLAG_SINK | VMA_DMA_MAP_FLAG_RESTORE))
+		return p2pmap_fail(why, -EOPNOTSUPP, P2PMAP_REASON_UNENFORCED,
+				   0);
+	if (mapping->ops->device_obeys || p2pmap_mapping_pinned(mapping) ||
+	    (mapping->flags & VMA_DMA_MAP_FLAG_UNENFORCED))
+		return 0;
+	return p2pmap_fail(why, -EOPNOTSUPP, P2PMAP_REASON_NEEDS_PIN, 0);
+}
+
+/* What comes before the memory is touched: notifier, sink, helper. */
+static int mapping_open(struct vma_dma_mapping *mapping,
 			struct p2pmap_reason *why)
 {
 	int rc;
 
-	if (p2pmap_mapping_pinned(mapping)) {
-		rc = p2pmap_charge(&mapping->charge,
-				   mapping->length >> PAGE_SHIFT, why);
-		if (rc)
-			return rc;
-	}
 	rc = mmu_interval_notifier_insert(&mapping->notifier, mapping->mm,
 					  mapping->start, mapping->length,
 					  &p2pmap_mapping_notifier_ops);
 	if (rc)
 		return rc == -EINTR ? -ERESTARTSYS : rc;
 	mapping->noticed = true;
-	if (mapping->flags & P2PMAP_MAP_SINK) {
+	if (mapping->flags & VMA_DMA_MAP_FLAG_SINK) {
 		mapping->sink = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		if (!mapping->sink)
 			return -ENOMEM;
 	}
-	return mapping_open_map(mapping, why);
+	rc = mapping_open_map(mapping, why);
+	return rc ? rc : mapping_check_enforcement(mapping, why);
 }
 
 /* Collect the frames of all VMAs of the range. */
-static int mapping_prepare(struct p2pmap_mapping *mapping)
+static int mapping_prepare(struct vma_dma_mapping *mapping, int kind)
 {
 	unsigned long at = mapping->start, end = at + mapping->length;
 	struct vm_area_struct *vma;
@@ -200,17 +189,18 @@ static int mapping_prepare(struct p2pmap_mapping *mapping)
 		rc = vma_dma_map_prepare(vma, at, min(end, vma->vm_end),
 					 mapping->map);
 		/* Policy and charge were for what was there before. */
-		if (!rc && mapping->map->kind != mapping->kind)
+		if (!rc && kind >= 0 && mapping->map->kind != kind)
 			rc = p2pmap_fail(mapping->map->why, -EINVAL,
 					 P2PMAP_REASON_MIXED, at);
 		at = vma->vm_end;
 	}
 	mmap_read_unlock(mapping->mm);
+	mapping->kind = mapping->map->kind;
 	return rc;
 }
 
 /* An exporter is listed first and looked for on the bus afterwards. */
-static int mapping_find_exporter(struct p2pmap_mapping *mapping)
+static int mapping_find_exporter(struct vma_dma_mapping *mapping)
 {
 	struct pci_dev *pdev = mapping->map->bar.pdev;
 
@@ -225,37 +215,52 @@ static int mapping_find_exporter(struct p2pmap_mapping *mapping)
 	return 0;
 }
 
-static void mapping_link(struct p2pmap_mapping *mapping)
+static void mapping_link(struct vma_dma_mapping *mapping)
 {
-	struct p2pmap_device *importer = mapping->importer->device;
+	struct vma_dma_exporter *driver = mapping->map->exporter;
 
-	spin_lock(&importer->lock);
-	list_add(&mapping->import_link, &importer->imports);
-	spin_unlock(&importer->lock);
-	if (!mapping->exporter)
-		return;
-	spin_lock(&mapping->exporter->lock);
-	list_add(&mapping->export_link, &mapping->exporter->exports);
-	spin_unlock(&mapping->exporter->lock);
+	if (mapping->importer) {
+		spin_lock(&mapping->importer->lock);
+		list_add(&mapping->import_link, &mapping->importer->imports);
+		spin_unlock(&mapping->importer->lock);
+	}
+	if (mapping->exporter) {
+		spin_lock(&mapping->exporter->lock);
+		list_add(&mapping->export_link, &mapping->exporter->exports);
+		spin_unlock(&mapping->exporter->lock);
+	}
+	if (driver) {
+		spin_lock(&driver->lock);
+		list_add(&mapping->registry_link, &driver->mappings);
+		spin_unlock(&driver->lock);
+	}
 }
 
-/* Off the devices' lists.  No-op if it is on none. */
-void p2pmap_mapping_unlink(struct p2pmap_mapping *mapping)
+/* Off all lists.  No-op if it is on none. */
+static void mapping_unlink(struct vma_dma_mapping *mapping)
 {
-	struct p2pmap_device *importer = mapping->importer->device;
+	struct vma_dma_exporter *driver = mapping->map ?
+						  mapping->map->exporter : NULL;
 
-	spin_lock(&importer->lock);
-	list_del_init(&mapping->import_link);
-	spin_unlock(&importer->lock);
-	if (!mapping->exporter)
-		return;
-	spin_lock(&mapping->exporter->lock);
-	list_del_init(&mapping->export_link);
-	spin_unlock(&mapping->exporter->lock);
+	if (mapping->importer) {
+		spin_lock(&mapping->importer->lock);
+		list_del_init(&mapping->import_link);
+		spin_unlock(&mapping->importer->lock);
+	}
+	if (mapping->exporter) {
+		spin_lock(&mapping->exporter->lock);
+		list_del_init(&mapping->export_link);
+		spin_unlock(&mapping->exporter->lock);
+	}
+	if (driver) {
+		spin_lock(&driver->lock);
+		list_del_init(&mapping->registry_link);
+		spin_unlock(&driver->lock);
+	}
 }
 
 /* From here on the importer reaches the memory. */
-static int mapping_commit_locked(struct p2pmap_mapping *mapping)
+static int mapping_commit_locked(struct vma_dma_mapping *mapping)
 {
 	int rc;
 
@@ -272,24 +277,35 @@ static int mapping_commit_locked(struct p2pmap_mapping *mapping)
 	if (p2pmap_mapping_cuttable(mapping))
 		p2pmap_blocks_settle(&mapping->blocks, &mapping->map->dma);
 	mapping->state = P2PMAP_MAPPING_MAPPED;
-	p2pmap_mapping_bump(mapping, true);
+	p2pmap_mapping_resume(mapping);
 	return 0;
 }
 
-static int mapping_commit(struct p2pmap_mapping *mapping)
+/* Is everybody still there whom the mapping depends on? */
+static int mapping_check_alive(struct vma_dma_mapping *mapping)
 {
-	struct p2pmap_device *importer = mapping->importer->device;
-	struct p2pmap_device *exporter = mapping->exporter;
+	struct vma_dma_map *map = mapping->map;
+	int rc = importer_is_gone(mapping, map->why);
+
+	if (rc)
+		return rc;
+	if (mapping->exporter && mapping->exporter->dead)
+		return p2pmap_fail_pci(map->why, -ENODEV,
+				       P2PMAP_REASON_DEVICE_GONE,
+				       mapping->exporter->pdev);
+	/* Without the driver the memory may still be there: look again. */
+	if (map->exporter && map->exporter->dead)
+		return -EAGAIN;
+	return 0;
+}
+
+static int mapping_commit(struct vma_dma_mapping *mapping)
+{
 	int rc;
 
 	down_read(&p2pmap_devices_lock);
-	if (importer->dead) {
-		rc = p2pmap_fail_pci(mapping->map->why, -ENODEV,
-				     P2PMAP_REASON_DEVICE_GONE, importer->pdev);
-	} else if (exporter && exporter->dead) {
-		rc = p2pmap_fail_pci(mapping->map->why, -ENODEV,
-				     P2PMAP_REASON_DEVICE_GONE, exporter->pdev);
-	} else {
+	rc = mapping_check_alive(mapping);
+	if (!rc) {
 		mutex_lock(&mapping->lock);
 		rc = mapping_commit_locked(mapping);
 		mutex_unlock(&mapping->lock);
@@ -300,7 +316,7 @@ static int mapping_commit(struct p2pmap_mapping *mapping)
 	return rc;
 }
 
-static int mapping_try(struct p2pmap_mapping *mapping)
+static int mapping_try(struct vma_dma_mapping *mapping, int kind)
 {
 	int rc;
 
@@ -311,7 +327,7 @@ static int mapping_try(struct p2pmap_mapping *mapping)
 	if (p2pmap_mapping_pinned(mapping))
 		mmu_interval_read_begin(&mapping->notifier);
 	vma_dma_map_begin(mapping->map);
-	rc = mapping_prepare(mapping);
+	rc = mapping_prepare(mapping, kind);
 	if (!rc)
 		rc = vma_dma_map_resolve(mapping->map);
 	if (!rc)
@@ -324,12 +340,12 @@ static int mapping_try(struct p2pmap_mapping *mapping)
 	return rc;
 }
 
-static int mapping_map(struct p2pmap_mapping *mapping)
+static int mapping_map(struct vma_dma_mapping *mapping, int kind)
 {
 	int tries, rc;
 
 	for (tries = 0; tries < MAP_TRIES; tries++) {
-		rc = mapping_try(mapping);
+		rc = mapping_try(mapping, kind);
 		if (rc != -EAGAIN)
 			break;
 		vma_dma_map_reset(mapping->map);
@@ -344,46 +360,61 @@ static int mapping_map(struct p2pmap_mapping *mapping)
 		p2pmap_fail(mapping->map->why, rc, P2PMAP_REASON_BUSY_MEMORY,
 			    0);
 	/* Nobody asks for the frames again unless they hold pins. */
-	if (!rc && !p2pmap_mapping_pinned(mapping))
+	if (!rc && !mapping->map->frames.pinned)
 		p2pmap_frames_release(&mapping->map->frames, false);
 	mapping->map->why = NULL;
 	return rc;
 }
 
-/* Copy extents from @first on; sets what was copied and how many there are. */
-static int copy_extents(struct p2pmap_mapping *mapping, u32 first, u32 max,
-			u64 to, u32 *count, u32 *total)
+/*
+ * Create a mapping; mmap_lock is not held, @args->mm has users until this
+ * returns.  The owner's callbacks may come before it has.  Returns an ERR_PTR
+ * on failure.
+ */
+struct vma_dma_mapping *
+p2pmap_mapping_create(const struct p2pmap_mapping_args *args)
 {
-	struct vma_dma_extent batch[EXTENT_BATCH];
-	struct p2pmap_dma *dma = &mapping->map->dma;
-	u32 n;
+	struct vma_dma_mapping *mapping = mapping_alloc(args);
+	int rc;
 
-	BUILD_BUG_ON(sizeof(batch[0]) != sizeof(struct p2pmap_extent));
-	*count = 0;
-	do {
-		mutex_lock(&mapping->lock);
-		if (mapping->state != P2PMAP_MAPPING_MAPPED) {
-			mutex_unlock(&mapping->lock);
-			return -ENODEV;
-		}
-		*total = dma->nr_extents;
-		n = first < *total ? min3(max - *count, *total - first,
-					  (u32)EXTENT_BATCH) : 0;
-		memcpy(batch, dma->extents + first, n * sizeof(batch[0]));
-		mutex_unlock(&mapping->lock);
-		if (copy_to_user(u64_to_user_ptr(to), batch,
-				 n * sizeof(batch[0])))
-			return -EFAULT;
-		*count += n;
-		first += n;
-		to += n * sizeof(batch[0]);
-		cond_resched();
-	} while (n == EXTENT_BATCH);
-	return 0;
+	if (!mapping)
+		return ERR_PTR(-ENOMEM);
+	rc = mapping_open(mapping, args->why);
+	if (!rc)
+		rc = mapping_map(mapping, args->kind);
+	if (!rc)
+		return mapping;
+	p2pmap_mapping_end(mapping);
+	p2pmap_mapping_put(mapping);
+	return ERR_PTR(rc);
+}
+
+/* Let the mm's changes go unheard; what is mapped stays mapped. */
+void p2pmap_mapping_deafen(struct vma_dma_mapping *mapping)
+{
+	if (mapping->noticed)
+		mmu_interval_notifier_remove(&mapping->notifier);
+	mapping->noticed = false;
+}
+
+/* Take everything from the device, and give everything back. */
+void p2pmap_mapping_end(struct vma_dma_mapping *mapping)
+{
+	down_read(&p2pmap_devices_lock);
+	p2pmap_mapping_dma_down(mapping);
+	mapping_unlink(mapping);
+	up_read(&p2pmap_devices_lock);
+	p2pmap_restore_cancel(mapping);
+	p2pmap_mapping_deafen(mapping);
+	if (!mapping->map)
+		return;
+	p2pmap_promises_end(mapping->map);
+	p2pmap_frames_release(&mapping->map->frames,
+			      mapping->flags & VMA_DMA_MAP_FLAG_WRITE);
 }
 
 /* P2PMAP_MAPPING_*; racy but for what never changes back. */
-u32 p2pmap_mapping_status(const struct p2pmap_mapping *mapping)
+u32 p2pmap_mapping_status(const struct vma_dma_mapping *mapping)
 {
 	u32 flags = 0;
 
@@ -403,188 +434,276 @@ u32 p2pmap_mapping_status(const struct p2pmap_mapping *mapping)
 	return flags;
 }
 
-/* Bind the context, answer, publish: in this order, none can fail later. */
-static int mapping_install(struct p2pmap_call *call,
-			   struct p2pmap_mapping *mapping)
-{
-	struct p2pmap_map *cmd = call->cmd;
-	struct p2pmap_context *ctx = call->ctx;
-	u32 copied;
-	int rc;
-
-	rc = p2pmap_object_reserve(ctx, &mapping->object,
-				   P2PMAP_OBJECT_MAPPING);
-	if (rc)
-		return rc;
-	cmd->out_id = mapping->object.id;
-	cmd->out_kind = mapping->map->kind;
-	cmd->out_route = mapping->map->route.type;
-	cmd->out_slot = mapping->slot;
-	if (mapping->exporter)
-		cmd->out_exporter = p2pmap_pci_addr(mapping->exporter->pdev);
-	mutex_lock(&mapping->lock);
-	cmd->out_flags = p2pmap_mapping_status(mapping);
-	cmd->out_generation = mapping->generation;
-	mutex_unlock(&mapping->lock);
-	rc = copy_extents(mapping, 0, cmd->extents ? cmd->max_extents : 0,
-			  cmd->extents, &copied, &cmd->out_nr_extents);
-	if (!rc)
-		rc = p2pmap_respond(call);
-	if (!rc) {
-		mutex_lock(&ctx->lock);
-		rc = p2pmap_context_bind(ctx, &call->why);
-		mutex_unlock(&ctx->lock);
-	}
-	if (rc) {
-		p2pmap_object_cancel(ctx, &mapping->object);
-		return rc;
-	}
-	/* Published, it may be unmapped and forgotten at once: reveal first. */
-	p2pmap_event_reveal(mapping);
-	p2pmap_object_publish(ctx, &mapping->object);
-	return 0;
-}
-
-int p2pmap_ioctl_map(struct p2pmap_call *call)
-{
-	struct p2pmap_map *cmd = call->cmd;
-	struct p2pmap_mapping *mapping;
-	struct p2pmap_importer *importer;
-	struct p2pmap_object *object;
-	int kind, rc;
-
-	rc = p2pmap_check_range(cmd->flags, cmd->addr, cmd->length, &call->why);
-	if (rc)
-		return rc;
-	object = p2pmap_object_get(call->ctx, cmd->importer,
-				   P2PMAP_OBJECT_IMPORTER);
-	if (!object)
-		return -ENOENT;
-	importer = container_of(object, struct p2pmap_importer, object);
-	mapping = mapping_alloc(call->ctx, importer, cmd);
-	if (!mapping)
-		return -ENOMEM;
-	kind = p2pmap_range_judge(importer, cmd->flags, cmd->addr, cmd->length,
-				  &call->why);
-	rc = kind < 0 ? kind : mapping_count(mapping, &call->why);
-	if (!rc) {
-		mapping->kind = kind;
-		rc = mapping_open(mapping, &call->why);
-	}
-	if (!rc)
-		rc = mapping_map(mapping);
-	if (!rc)
-		rc = mapping_install(call, mapping);
-	if (rc)
-		p2pmap_mapping_destroy(mapping);
-	return rc;
-}
-
-/* Drop what the mapping holds of the memory; the importer is off already. */
-void p2pmap_mapping_release_memory(struct p2pmap_mapping *mapping)
-{
-	if (mapping->noticed)
-		mmu_interval_notifier_remove(&mapping->notifier);
-	mapping->noticed = false;
-	if (mapping->map)
-		p2pmap_frames_release(&mapping->map->frames,
-				      mapping->map->flags &
-					      VMA_DMA_MAP_FLAG_WRITE);
-	p2pmap_uncharge(&mapping->charge);
-}
-
-/* End a mapping that is in no table; takes over the caller's reference. */
-void p2pmap_mapping_destroy(struct p2pmap_mapping *mapping)
-{
-	p2pmap_event_forget(mapping);
-	down_read(&p2pmap_devices_lock);
-	p2pmap_mapping_dma_down(mapping);
-	p2pmap_mapping_unlink(mapping);
-	up_read(&p2pmap_devices_lock);
-	p2pmap_restore_cancel(mapping);
-	p2pmap_mapping_release_memory(mapping);
-	p2pmap_mapping_uncount(mapping);
-	p2pmap_mapping_put(mapping);
-}
-
-/*
- * The owner is gone without a word.  Where nothing restrains the importer it
- * may still be writing, so pinned pages are kept until it cannot any more.
+/**
+ * vma_dma_mapping_create() - let a device use a range of memory
+ * @mm: whose memory; the caller keeps it from exiting (mmget()) until this
+ *	returns.  It may be another process's than the current one
+ * @start: first address, page-aligned
+ * @end: first address after the range, page-aligned; the range may cross VMAs
+ *	of one kind
+ * @dev: the device; a driver is bound to it, and stays until the mapping is
+ *	destroyed
+ * @flags: VMA_DMA_MAP_FLAG_*
+ * @ops: what the owner is told; may be empty, and stays until the mapping is
+ *	destroyed
+ * @owner: the first parameter of each of @ops
+ *
+ * May sleep; takes mmap_lock.  Charging pins to RLIMIT_MEMLOCK is the caller's.
+ * The callbacks may come before this has returned.
+ *
+ * A mapping keeps its DMA addresses for life, but where no IOMMU translates
+ * memory that is revoked is gone for good, and with it all of the mapping.  When
+ * @dev's driver is unbound, the PCI bus has it stopped before remove() runs.
+ *
+ * Return: the mapping, or an ERR_PTR: the errors of include/p2pmap/abi.h, as of
+ * MAP.
  */
-void p2pmap_mapping_abandon(struct p2pmap_mapping *mapping)
+struct vma_dma_mapping *
+vma_dma_mapping_create(struct mm_struct *mm, unsigned long start,
+		       unsigned long end, struct device *dev,
+		       unsigned long flags,
+		       const struct vma_dma_mapping_ops *ops, void *owner)
 {
-	if (mapping->importer->translated || !p2pmap_mapping_pinned(mapping) ||
-	    !p2pmap_quarantine_add(mapping))
-		p2pmap_mapping_destroy(mapping);
+	struct p2pmap_mapping_args args = {
+		.mm = mm,
+		.start = start,
+		.length = end - start,
+		.dev = dev,
+		.flags = flags,
+		.kind = -1,
+		.ops = ops,
+		.owner = owner,
+	};
+	struct vma_dma_mapping *mapping;
+
+	might_lock(&mm->mmap_lock);
+	if (flags & ~(unsigned long)MAPPING_FLAGS)
+		return ERR_PTR(-EINVAL);
+	if ((flags & VMA_DMA_MAP_FLAG_PIN) &&
+	    (flags & (VMA_DMA_MAP_FLAG_SINK | VMA_DMA_MAP_FLAG_RESTORE)))
+		return ERR_PTR(-EINVAL);
+	if (start >= end || !PAGE_ALIGNED(start | end) ||
+	    args.length > P2PMAP_MAX_LENGTH)
+		return ERR_PTR(-EINVAL);
+	if (dev_is_pci(dev)) {
+		args.importer = p2pmap_device_get(to_pci_dev(dev));
+		if (!args.importer)
+			return ERR_PTR(-ENOMEM);
+	}
+	mapping = p2pmap_mapping_create(&args);
+	p2pmap_device_put(args.importer);
+	return mapping;
 }
+EXPORT_SYMBOL_GPL(vma_dma_mapping_create);
 
-static struct p2pmap_mapping *mapping_find(struct p2pmap_call *call, u32 id)
+/**
+ * vma_dma_mapping_destroy() - end a mapping
+ * @mapping: the mapping; nobody uses it any more
+ *
+ * May sleep; takes no mmap_lock, but waits for invalidations of the range that
+ * are going on: not from a callback, and not under a lock that callbacks take.
+ * When it returns no DMA of an enforced mapping reaches the memory, and none of
+ * the callbacks is called any more.  Never fails.
+ */
+void vma_dma_mapping_destroy(struct vma_dma_mapping *mapping)
 {
-	struct p2pmap_object *object;
-
-	object = p2pmap_object_get(call->ctx, id, P2PMAP_OBJECT_MAPPING);
-	return object ? container_of(object, struct p2pmap_mapping, object) :
-			NULL;
+	might_sleep();
+	p2pmap_mapping_end(mapping);
+	p2pmap_mapping_put(mapping);
 }
+EXPORT_SYMBOL_GPL(vma_dma_mapping_destroy);
 
-int p2pmap_ioctl_unmap(struct p2pmap_call *call)
+/**
+ * vma_dma_mapping_remap() - have revoked memory back
+ * @mapping: the mapping
+ * @offset: first byte, from the start of the mapping, page-aligned
+ * @length: bytes, a multiple of the page size; 0 for all that follows
+ *
+ * What is live stays as it is, what was revoked is mapped again at the address
+ * that it had.  All or nothing.  May sleep; takes mmap_lock; the mm may be gone.
+ *
+ * Return: 0; -EINVAL; -EFAULT: not valid now; -EAGAIN; -ENODEV: a device is
+ * gone; -EOPNOTSUPP: nothing of this mapping is ever taken, or nothing can be
+ * given back; -EINTR; -ENOMEM.
+ */
+int vma_dma_mapping_remap(struct vma_dma_mapping *mapping, u64 offset,
+			  u64 length)
 {
-	struct p2pmap_unmap *cmd = call->cmd;
-	struct p2pmap_object *object;
-
-	object = p2pmap_object_take(call->ctx, cmd->id, P2PMAP_OBJECT_MAPPING);
-	if (!object)
-		return -ENOENT;
-	p2pmap_mapping_destroy(container_of(object, struct p2pmap_mapping,
-					    object));
-	return 0;
-}
-
-int p2pmap_ioctl_extents(struct p2pmap_call *call)
-{
-	struct p2pmap_extents *cmd = call->cmd;
-	struct p2pmap_mapping *mapping;
 	int rc;
 
-	mapping = mapping_find(call, cmd->id);
-	if (!mapping)
-		return -ENOENT;
-	/* Bus addresses are physical addresses. */
-	if (!mapping->importer->translated && !capable(CAP_SYS_RAWIO))
-		rc = -EPERM;
-	else
-		rc = copy_extents(mapping, cmd->first, cmd->max_extents,
-				  cmd->extents, &cmd->out_count,
-				  &cmd->out_total);
-	if (!rc)
-		rc = p2pmap_respond(call);
-	p2pmap_mapping_put(mapping);
+	if (!mmget_not_zero(mapping->mm))
+		return -EFAULT;
+	rc = p2pmap_mapping_remap(mapping, offset, length, NULL);
+	mmput(mapping->mm);
 	return rc;
 }
+EXPORT_SYMBOL_GPL(vma_dma_mapping_remap);
 
-int p2pmap_ioctl_status(struct p2pmap_call *call)
+/**
+ * vma_dma_mapping_info() - how is a mapping?
+ * @mapping: the mapping
+ * @info: is filled
+ */
+void vma_dma_mapping_info(struct vma_dma_mapping *mapping,
+			  struct vma_dma_mapping_info *info)
 {
-	struct p2pmap_status *cmd = call->cmd;
-	struct p2pmap_mapping *mapping;
-	int rc;
+	const struct vma_dma_map *map = mapping->map;
+	bool mapped;
 
-	if (cmd->reserved)
-		return -EINVAL;
-	mapping = mapping_find(call, cmd->id);
-	if (!mapping)
-		return -ENOENT;
+	*info = (struct vma_dma_mapping_info){
+		.kind = mapping->kind,
+		.route = map->route.type,
+		.exporter = map->bar.pdev,
+	};
 	mutex_lock(&mapping->lock);
-	cmd->out_flags = p2pmap_mapping_status(mapping);
-	cmd->out_generation = mapping->generation;
-	cmd->out_sink_bytes = mapping->blocks.pages[P2PMAP_BLOCK_SINK]
-			      << PAGE_SHIFT;
-	cmd->out_live_bytes = mapping->blocks.pages[P2PMAP_BLOCK_LIVE]
-			      << PAGE_SHIFT;
+	mapped = mapping->state == P2PMAP_MAPPING_MAPPED;
+	info->flags = p2pmap_mapping_status(mapping);
+	info->nr_extents = map->dma.nr_extents;
+	info->sink_bytes = mapping->blocks.pages[P2PMAP_BLOCK_SINK]
+			   << PAGE_SHIFT;
+	info->lost_bytes = mapping->blocks.pages[P2PMAP_BLOCK_LOST]
+			   << PAGE_SHIFT;
+	info->live_bytes = mapping->blocks.pages[P2PMAP_BLOCK_LIVE]
+			   << PAGE_SHIFT;
 	if (!p2pmap_mapping_cuttable(mapping))
-		cmd->out_live_bytes = mapping->state == P2PMAP_MAPPING_MAPPED ?
-					      mapping->length : 0;
+		info->live_bytes = mapped ? mapping->length : 0;
 	mutex_unlock(&mapping->lock);
-	rc = p2pmap_respond(call);
-	p2pmap_mapping_put(mapping);
+}
+EXPORT_SYMBOL_GPL(vma_dma_mapping_info);
+
+/**
+ * vma_dma_mapping_extents() - what the device may use
+ * @mapping: the mapping
+ * @first: the first extent to tell
+ * @max: how many fit into @extents
+ * @extents: takes them, in the order of the range
+ *
+ * They do not change while the mapping lives, whatever is revoked of it.
+ *
+ * Return: how many were told, or -ENODEV if the mapping was taken down: the
+ * device is gone, or where no IOMMU translates some of the memory.
+ */
+int vma_dma_mapping_extents(struct vma_dma_mapping *mapping,
+			    unsigned int first, unsigned int max,
+			    struct vma_dma_extent *extents)
+{
+	const struct p2pmap_dma *dma = &mapping->map->dma;
+	unsigned int nr = 0;
+	int rc = -ENODEV;
+
+	mutex_lock(&mapping->lock);
+	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
+		if (first < dma->nr_extents)
+			nr = min(max, dma->nr_extents - first);
+		memcpy(extents, dma->extents + first, nr * sizeof(*extents));
+		rc = nr;
+	}
+	mutex_unlock(&mapping->lock);
 	return rc;
 }
+EXPORT_SYMBOL_GPL(vma_dma_mapping_extents);
+
+/**
+ * vma_dma_mapping_addresses() - an array of DMA addresses
+ * @mapping: the mapping
+ * @pa: takes an address for each page of the range
+ *
+ * Return: 0, or -ENODEV if the mapping was taken down.
+ */
+int vma_dma_mapping_addresses(struct vma_dma_mapping *mapping, dma_addr_t *pa)
+{
+	int rc = -ENODEV;
+
+	mutex_lock(&mapping->lock);
+	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
+		vma_dma_map_addresses(mapping->map, pa);
+		rc = 0;
+	}
+	mutex_unlock(&mapping->lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vma_dma_mapping_addresses);
+
+/* Longest segment from @at on that keeps the rules of @dev. */
+static u64 segment_length(struct device *dev, u64 at, u64 left)
+{
+	u64 max = max_t(u64, dma_get_max_seg_size(dev) & PAGE_MASK, PAGE_SIZE);
+	u64 boundary = dma_get_seg_boundary(dev);
+
+	return min(left - 1, min(max - 1, boundary - (at & boundary))) + 1;
+}
+
+/* Count the segments of @extents, and fill them in unless @sg is NULL. */
+static unsigned int fill_segments(struct device *dev,
+				  const struct vma_dma_extent *extents, int nr,
+				  struct scatterlist *sg)
+{
+	unsigned int count = 0;
+	u64 at, length, left;
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		at = extents[i].dma_addr;
+		for (left = extents[i].length; left; left -= length, count++) {
+			length = segment_length(dev, at, left);
+			if (sg) {
+				sg_set_page(sg, NULL, 0, 0);
+				sg_dma_address(sg) = at;
+				sg_dma_len(sg) = length;
+				sg = sg_next(sg);
+			}
+			at += length;
+		}
+	}
+	return count;
+}
+
+/**
+ * vma_dma_mapping_sgtable() - a scatterlist for a driver that wants one
+ * @mapping: the mapping
+ * @sgt: is filled; to be freed with vma_dma_mapping_sgtable_free()
+ *
+ * It has a DMA side only, for for_each_sgtable_dma_sg(): orig_nents is 0, as
+ * dma-buf's mapping helper makes it for memory without struct page.  Segments
+ * keep the device's limits.  It is not to be unmapped, and good as long as the
+ * mapping.
+ *
+ * Return: 0, -ENODEV if the mapping was taken down, -ENOMEM.
+ */
+int vma_dma_mapping_sgtable(struct vma_dma_mapping *mapping,
+			    struct sg_table *sgt)
+{
+	const struct p2pmap_dma *dma = &mapping->map->dma;
+	struct vma_dma_extent *extents;
+	unsigned int max = READ_ONCE(dma->nr_extents);
+	int nr, rc;
+
+	extents = kvmalloc_array(max + 1, sizeof(*extents), P2PMAP_GFP);
+	if (!extents)
+		return -ENOMEM;
+	nr = vma_dma_mapping_extents(mapping, 0, max, extents);
+	rc = nr < 0 ? nr : 0;
+	if (!rc)
+		rc = sg_alloc_table(sgt,
+				    fill_segments(mapping->dev, extents, nr,
+						  NULL),
+				    GFP_KERNEL);
+	if (!rc) {
+		fill_segments(mapping->dev, extents, nr, sgt->sgl);
+		sgt->orig_nents = 0;
+	}
+	kvfree(extents);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(vma_dma_mapping_sgtable);
+
+/**
+ * vma_dma_mapping_sgtable_free() - free what vma_dma_mapping_sgtable() filled
+ * @sgt: the scatterlist; its mapping may be gone already
+ */
+void vma_dma_mapping_sgtable_free(struct sg_table *sgt)
+{
+	sgt->orig_nents = sgt->nents;
+	sg_free_table(sgt);
+}
+EXPORT_SYMBOL_GPL(vma_dma_mapping_sgtable_free);

@@ -16,7 +16,7 @@
 #include <linux/pci.h>
 #include <linux/slab.h>
 
-#include "private.h"
+#include "mapping.h"
 
 DECLARE_RWSEM(p2pmap_devices_lock);
 
@@ -106,10 +106,10 @@ int p2pmap_devices_show_kept(char *buffer)
 
 	down_read(&p2pmap_devices_lock);
 	list_for_each_entry(device, &devices, link)
-		if (device->kept_pages)
+		if (READ_ONCE(device->kept_pages))
 			length += sysfs_emit_at(buffer, length, "%s %llu\n",
 						pci_name(device->pdev),
-						device->kept_pages);
+						READ_ONCE(device->kept_pages));
 	up_read(&p2pmap_devices_lock);
 	return length;
 }
@@ -120,7 +120,7 @@ int p2pmap_devices_show_kept(char *buffer)
  */
 static void device_gone(struct pci_dev *pdev)
 {
-	struct p2pmap_mapping *mapping;
+	struct vma_dma_mapping *mapping;
 	struct p2pmap_device *device;
 
 	down_write(&p2pmap_devices_lock);
@@ -132,7 +132,6 @@ static void device_gone(struct pci_dev *pdev)
 			p2pmap_mapping_exporter_gone(mapping);
 		list_for_each_entry(mapping, &device->imports, import_link)
 			p2pmap_mapping_importer_gone(mapping);
-		p2pmap_quarantine_release(device);
 	}
 	up_write(&p2pmap_devices_lock);
 }

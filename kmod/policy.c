@@ -52,6 +52,21 @@ unsigned long p2pmap_helper_flags(const struct p2pmap_importer *importer,
 	       (flags & P2PMAP_MAP_PIN ? VMA_DMA_MAP_FLAG_PIN : 0);
 }
 
+/* Flags for the mapping; what nothing enforces was permitted by policy. */
+unsigned long p2pmap_mapping_flags(const struct p2pmap_importer *importer,
+				   u32 flags)
+{
+	unsigned long mapping_flags = p2pmap_helper_flags(importer, flags);
+
+	if (flags & P2PMAP_MAP_SINK)
+		mapping_flags |= VMA_DMA_MAP_FLAG_SINK;
+	if (flags & P2PMAP_MAP_RESTORE)
+		mapping_flags |= VMA_DMA_MAP_FLAG_RESTORE;
+	if (!importer->enforced)
+		mapping_flags |= VMA_DMA_MAP_FLAG_UNENFORCED;
+	return mapping_flags;
+}
+
 /* Without a translating IOMMU: the administrator's word and a privilege. */
 static int policy_direct(const struct p2pmap_importer *importer,
 			 struct p2pmap_reason *why)

@@ -4,80 +4,38 @@
  *
  *   context   one open of the device; owns ids, is bound to one mm
  *   importer  a device attached to a context
- *   mapping   one range, made visible to one importer; owns revocation
- *   device    a PCI device that imports or exports, as the whole module sees it
+ *   handle    what the user of a context knows of one of his mappings
  *
- * Order of locks, outermost first:
+ * mapping.h has the order of locks.  Those of this half:
  *
- *   device_lock() of a PCI device
- *   p2pmap_devices_lock      (rwsem; device lists, death of a device)
  *   context->lock            (mutex; binding, limits, generation page)
- *   mapping->restore_lock    (mutex; one restore at a time)
- *   mmap_lock
- *   mapping->lock            (mutex; state, blocks, DMA side)
- *   device->lock, context->event_lock, context->objects (spinlocks)
- *
- * mapping->lock is taken by notifiers, hence in reclaim and under every mm
- * lock: what runs under it allocates nothing that can sleep, faults nothing in,
- * copies nothing to or from user memory and takes none of the locks above it.
- * p2pmap_devices_lock is never held while memory is faulted in or pinned.
+ *   context->event_lock, context->objects, quarantine's (spinlocks)
  */
 #ifndef P2PMAP_PRIVATE_H
 #define P2PMAP_PRIVATE_H
 
 #include <linux/kref.h>
 #include <linux/list.h>
-#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
-#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <p2pmap/abi.h>
 
-#include "range.h"
+#include "mapping.h"
 
 #define P2PMAP_MAX_MAPPINGS 65536
 #define P2PMAP_MAX_IMPORTERS 256
-/* Longest mapping, so that a block's page count fits. */
-#define P2PMAP_MAX_LENGTH ((1ULL << 30) * PAGE_SIZE - PAGE_SIZE)
 
 struct file;
 struct poll_table_struct;
 struct user_struct;
 struct vm_area_struct;
 
-/* pcidev.c */
-
-/*
- * A PCI device that imports or exports.  Once it is dead (unbound or removed)
- * it stays so; whoever comes later gets a new one.
- */
-struct p2pmap_device {
-	struct kref ref;
-	struct pci_dev *pdev; /* immutable; holds a reference */
-	struct list_head link; /* p2pmap_devices_lock */
-	bool dead; /* p2pmap_devices_lock */
-	u64 kept_pages; /* p2pmap_devices_lock; in quarantine for it */
-	spinlock_t lock;
-	struct list_head imports; /* lock; or p2pmap_devices_lock for writing */
-	struct list_head exports; /* lock; or p2pmap_devices_lock for writing */
-};
-
-extern struct rw_semaphore p2pmap_devices_lock;
-
-struct p2pmap_device *p2pmap_device_get(struct pci_dev *pdev);
-void p2pmap_device_put(struct p2pmap_device *device);
-bool p2pmap_device_present(struct pci_dev *pdev);
-int p2pmap_devices_show_kept(char *buffer);
-int p2pmap_pcidev_init(void);
-void p2pmap_pcidev_exit(void);
-
 /* main.c */
 enum p2pmap_object_type {
 	P2PMAP_OBJECT_IMPORTER,
-	P2PMAP_OBJECT_MAPPING,
+	P2PMAP_OBJECT_HANDLE,
 };
 
 /* What an id stands for.  The context's table holds one reference. */
@@ -89,17 +47,17 @@ struct p2pmap_object {
 
 /* One open of /dev/p2pmap. */
 struct p2pmap_context {
-	struct kref ref; /* the file's, and one for each mapping */
+	struct kref ref; /* the file's, and one for each handle */
 	struct xarray objects; /* its own lock */
 
 	struct mutex lock; /* what follows, up to the blank line */
 	struct mm_struct *mm; /* lock to set, once; grabbed */
-	unsigned int nr_mappings; /* lock */
+	unsigned int nr_handles; /* lock */
 	unsigned int nr_importers; /* lock */
 	struct p2pmap_generations *generations; /* lock to set, once */
 
 	spinlock_t event_lock; /* irq-safe not needed: process context only */
-	struct list_head pending; /* event_lock; mappings with an event */
+	struct list_head pending; /* event_lock; handles with an event */
 	struct eventfd_ctx *eventfd; /* event_lock */
 	bool mm_gone; /* event_lock */
 	wait_queue_head_t wait;
@@ -128,8 +86,6 @@ struct p2pmap_object *p2pmap_object_get(struct p2pmap_context *ctx, u32 id,
 struct p2pmap_object *p2pmap_object_take(struct p2pmap_context *ctx, u32 id,
 					 enum p2pmap_object_type type);
 
-extern struct workqueue_struct *p2pmap_workqueue;
-
 /* context.c */
 struct p2pmap_context *p2pmap_context_alloc(void);
 void p2pmap_context_get(struct p2pmap_context *ctx);
@@ -145,7 +101,7 @@ struct p2pmap_importer {
 	struct p2pmap_device *device; /* immutable; holds a reference */
 	bool translated; /* immutable */
 	bool enforced; /* immutable */
-	unsigned int nr_mappings; /* context->lock */
+	unsigned int nr_handles; /* context->lock */
 };
 
 int p2pmap_ioctl_attach(struct p2pmap_call *call);
@@ -182,6 +138,8 @@ extern bool p2pmap_unenforced; /* module parameter */
 
 int p2pmap_check_range(u32 flags, u64 addr, u64 length,
 		       struct p2pmap_reason *why);
+unsigned long p2pmap_mapping_flags(const struct p2pmap_importer *importer,
+				   u32 flags);
 unsigned long p2pmap_helper_flags(const struct p2pmap_importer *importer,
 				  u32 flags);
 int p2pmap_range_judge(const struct p2pmap_importer *importer, u32 flags,
@@ -190,107 +148,45 @@ int p2pmap_range_judge(const struct p2pmap_importer *importer, u32 flags,
 /* query.c */
 int p2pmap_ioctl_query(struct p2pmap_call *call);
 
-/* mapping.c */
-enum p2pmap_mapping_state {
-	P2PMAP_MAPPING_NEW, /* nothing is mapped yet */
-	P2PMAP_MAPPING_MAPPED, /* has DMA addresses */
-	P2PMAP_MAPPING_DOWN, /* had; for good */
-};
-
-/* What happened to a mapping and was not read yet. */
-struct p2pmap_pending {
-	u64 offset;
-	u64 end;
-	u64 cut_offset;
-	u64 cut_end;
-	u32 reasons;
-	u32 flags;
-};
-
-struct p2pmap_mapping {
+/* handle.c */
+struct p2pmap_handle {
 	struct p2pmap_object object;
 	struct p2pmap_context *ctx; /* immutable; holds a reference */
 	struct p2pmap_importer *importer; /* immutable; holds a reference */
-	struct mm_struct *mm; /* immutable; grabbed */
-	u64 start; /* immutable */
+	struct vma_dma_mapping *mapping; /* immutable; holds a reference */
 	u64 length; /* immutable */
 	u64 cookie; /* immutable */
-	u32 flags; /* immutable; P2PMAP_MAP_* */
-	enum p2pmap_kind kind; /* immutable; as policy judged it */
-	u32 slot; /* immutable once mapped */
+	u32 slot; /* immutable; or P2PMAP_NO_SLOT */
 	bool counted; /* MAP and the last owner; in context and importer */
-	bool enforced; /* immutable */
-	bool noticed; /* MAP and the last owner; the notifier is in */
-	struct mmu_interval_notifier notifier;
 	struct p2pmap_charge charge; /* MAP and the last owner */
+	u64 generation; /* the mapping's lock to write */
 
-	struct mutex lock; /* taken by the notifier */
-	enum p2pmap_mapping_state state; /* lock */
-	bool exporter_gone; /* lock */
-	bool stale; /* lock */
-	u64 generation; /* lock to write */
-	struct vma_dma_map *map; /* lock once mapped; kind and route immutable */
-	struct p2pmap_blocks blocks; /* lock; only of unpinned, enforced ones */
-	struct page *sink; /* immutable once mapped */
-
-	struct mutex restore_lock; /* one restore at a time */
-	struct delayed_work restore_work; /* holds a reference while queued */
-	unsigned long restored_at; /* jiffies; racy, only limits the rate */
-
-	struct p2pmap_device *exporter; /* immutable once mapped; reference */
-	struct list_head import_link; /* device->lock */
-	struct list_head export_link; /* exporter->lock */
-	struct list_head quarantine_link; /* p2pmap_devices_lock for writing */
+	struct list_head quarantine_link; /* quarantine.c */
 
 	struct list_head pending_link; /* context->event_lock */
-	struct p2pmap_pending pending; /* context->event_lock */
+	struct vma_dma_event pending; /* context->event_lock; no reason: none */
 	bool visible; /* context->event_lock; the user knows its id */
 };
-
-static inline bool p2pmap_mapping_pinned(const struct p2pmap_mapping *mapping)
-{
-	return mapping->flags & P2PMAP_MAP_PIN;
-}
-
-/* Can a part of it be taken from the importer and given back? */
-static inline bool p2pmap_mapping_cuttable(const struct p2pmap_mapping *mapping)
-{
-	return mapping->enforced && !p2pmap_mapping_pinned(mapping);
-}
 
 int p2pmap_ioctl_map(struct p2pmap_call *call);
 int p2pmap_ioctl_unmap(struct p2pmap_call *call);
 int p2pmap_ioctl_extents(struct p2pmap_call *call);
 int p2pmap_ioctl_status(struct p2pmap_call *call);
-void p2pmap_mapping_get(struct p2pmap_mapping *mapping);
-void p2pmap_mapping_put(struct p2pmap_mapping *mapping);
-void p2pmap_mapping_destroy(struct p2pmap_mapping *mapping);
-void p2pmap_mapping_abandon(struct p2pmap_mapping *mapping);
-void p2pmap_mapping_unlink(struct p2pmap_mapping *mapping);
-void p2pmap_mapping_uncount(struct p2pmap_mapping *mapping);
-void p2pmap_mapping_release_memory(struct p2pmap_mapping *mapping);
-u32 p2pmap_mapping_status(const struct p2pmap_mapping *mapping);
-
-/* revoke.c */
-extern const struct mmu_interval_notifier_ops p2pmap_mapping_notifier_ops;
-void p2pmap_mapping_bump(struct p2pmap_mapping *mapping, bool live);
-void p2pmap_mapping_dma_down(struct p2pmap_mapping *mapping);
-void p2pmap_mapping_importer_gone(struct p2pmap_mapping *mapping);
-void p2pmap_mapping_exporter_gone(struct p2pmap_mapping *mapping);
-
-/* restore.c */
 int p2pmap_ioctl_remap(struct p2pmap_call *call);
-void p2pmap_restore_work(struct work_struct *work);
-void p2pmap_restore_schedule(struct p2pmap_mapping *mapping);
-bool p2pmap_sink_place(struct p2pmap_mapping *mapping, unsigned int i);
-void p2pmap_restore_cancel(struct p2pmap_mapping *mapping);
+void p2pmap_handle_get(struct p2pmap_handle *handle);
+void p2pmap_handle_put(struct p2pmap_handle *handle);
+void p2pmap_handle_end(struct p2pmap_handle *handle);
+void p2pmap_handle_abandon(struct p2pmap_handle *handle);
+void p2pmap_handle_uncount(struct p2pmap_handle *handle);
+u64 p2pmap_handle_look(struct p2pmap_handle *handle,
+		       struct vma_dma_mapping_info *info);
 
 /* event.c */
 int p2pmap_ioctl_eventfd(struct p2pmap_call *call);
-void p2pmap_event_post(struct p2pmap_mapping *mapping,
-		       const struct p2pmap_pending *what);
-void p2pmap_event_reveal(struct p2pmap_mapping *mapping);
-void p2pmap_event_forget(struct p2pmap_mapping *mapping);
+void p2pmap_event_post(struct p2pmap_handle *handle,
+		       const struct vma_dma_event *what);
+void p2pmap_event_reveal(struct p2pmap_handle *handle);
+void p2pmap_event_forget(struct p2pmap_handle *handle);
 void p2pmap_event_mm_gone(struct p2pmap_context *ctx);
 ssize_t p2pmap_event_read(struct p2pmap_context *ctx, char __user *buffer,
 			  size_t size, bool wait);
@@ -298,8 +194,8 @@ __poll_t p2pmap_event_poll(struct p2pmap_context *ctx, struct file *file,
 			   struct poll_table_struct *table);
 
 /* quarantine.c */
-bool p2pmap_quarantine_add(struct p2pmap_mapping *mapping);
-void p2pmap_quarantine_release(struct p2pmap_device *device);
+bool p2pmap_quarantine_add(struct p2pmap_handle *handle);
+void p2pmap_quarantine_importer_gone(struct p2pmap_handle *handle);
 u64 p2pmap_quarantined_pages(void);
 void p2pmap_quarantine_exit(void);
 extern const struct attribute_group *p2pmap_quarantine_groups[];

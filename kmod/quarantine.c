@@ -3,14 +3,14 @@
  * Quarantine: pages that nobody owns any more but a device may still write.
  *
  * Without a translating IOMMU nothing takes memory from an importer.  When a
- * mapping's owner dies without unmapping, its pinned pages stay pinned, and
+ * context's owner dies without unmapping, its pinned pages stay pinned, and
  * charged, until the importer's driver unbinds or an administrator says that
  * the device is quiet:
  *
  *   cat /sys/class/misc/p2pmap/quarantine        devices and pages kept
  *   echo 0000:02:00.0 >/sys/class/misc/p2pmap/quarantine        let go
  *
- * Each mapping kept holds a reference to the module.
+ * Each handle kept holds a reference to the module.
  */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -18,87 +18,109 @@
 
 #include "private.h"
 
-static LIST_HEAD(kept); /* p2pmap_devices_lock for writing */
+static DEFINE_SPINLOCK(lists_lock); /* taken in notifiers */
+static LIST_HEAD(kept); /* lists_lock */
+static LIST_HEAD(leaving); /* lists_lock */
 static atomic64_t kept_pages;
-
-static DEFINE_SPINLOCK(leaving_lock);
-static LIST_HEAD(leaving); /* leaving_lock */
 
 u64 p2pmap_quarantined_pages(void)
 {
 	return atomic64_read(&kept_pages);
 }
 
+static u64 nr_pages(const struct p2pmap_handle *handle)
+{
+	return handle->length >> PAGE_SHIFT;
+}
+
 /* Unpinning sleeps, and those who let go hold locks or must not wait. */
 static void leave(struct work_struct *work)
 {
-	struct p2pmap_mapping *mapping;
+	struct p2pmap_handle *handle;
+	u64 pages;
 
 	for (;;) {
-		spin_lock(&leaving_lock);
-		mapping = list_first_entry_or_null(&leaving,
-						   struct p2pmap_mapping,
-						   quarantine_link);
-		if (mapping)
-			list_del_init(&mapping->quarantine_link);
-		spin_unlock(&leaving_lock);
-		if (!mapping)
+		spin_lock(&lists_lock);
+		handle = list_first_entry_or_null(&leaving,
+						  struct p2pmap_handle,
+						  quarantine_link);
+		if (handle)
+			list_del_init(&handle->quarantine_link);
+		spin_unlock(&lists_lock);
+		if (!handle)
 			return;
-		down_read(&p2pmap_devices_lock);
-		p2pmap_mapping_unlink(mapping);
-		up_read(&p2pmap_devices_lock);
-		p2pmap_mapping_release_memory(mapping);
-		atomic64_sub(mapping->length >> PAGE_SHIFT, &kept_pages);
-		p2pmap_mapping_put(mapping);
+		pages = nr_pages(handle);
+		p2pmap_handle_end(handle);
+		atomic64_sub(pages, &kept_pages);
 		module_put(THIS_MODULE);
 	}
 }
 
 static DECLARE_WORK(leave_work, leave);
 
-/*
- * Keep @mapping; its table's reference is the quarantine's now.  False if it
- * need not be kept, because the importer's driver is gone.
- */
-bool p2pmap_quarantine_add(struct p2pmap_mapping *mapping)
+static void let_go(struct p2pmap_handle *handle)
 {
-	bool keep;
+	struct p2pmap_device *importer = handle->importer->device;
 
-	p2pmap_event_forget(mapping);
-	if (mapping->noticed)
-		mmu_interval_notifier_remove(&mapping->notifier);
-	mapping->noticed = false;
-	p2pmap_mapping_uncount(mapping);
-	down_write(&p2pmap_devices_lock);
-	keep = mapping->state == P2PMAP_MAPPING_MAPPED;
-	if (keep) {
-		list_add(&mapping->quarantine_link, &kept);
-		atomic64_add(mapping->length >> PAGE_SHIFT, &kept_pages);
-		mapping->importer->device->kept_pages += mapping->length >>
-							 PAGE_SHIFT;
-		__module_get(THIS_MODULE);
-	}
-	up_write(&p2pmap_devices_lock);
-	return keep;
-}
-
-/* Let go of what is kept for @device; p2pmap_devices_lock for writing. */
-void p2pmap_quarantine_release(struct p2pmap_device *device)
-{
-	struct p2pmap_mapping *mapping, *next;
-
-	lockdep_assert_held_write(&p2pmap_devices_lock);
-	list_for_each_entry_safe(mapping, next, &kept, quarantine_link) {
-		if (mapping->importer->device != device)
-			continue;
-		p2pmap_mapping_dma_down(mapping);
-		device->kept_pages -= mapping->length >> PAGE_SHIFT;
-		spin_lock(&leaving_lock);
-		list_move(&mapping->quarantine_link, &leaving);
-		spin_unlock(&leaving_lock);
-	}
+	lockdep_assert_held(&lists_lock);
+	WRITE_ONCE(importer->kept_pages,
+		   importer->kept_pages - nr_pages(handle));
+	list_move_tail(&handle->quarantine_link, &leaving);
 	/* Not behind workers that wait for somebody's memory. */
 	queue_work(system_unbound_wq, &leave_work);
+}
+
+static void keep(struct p2pmap_handle *handle)
+{
+	struct p2pmap_device *importer = handle->importer->device;
+
+	spin_lock(&lists_lock);
+	list_add(&handle->quarantine_link, &kept);
+	WRITE_ONCE(importer->kept_pages,
+		   importer->kept_pages + nr_pages(handle));
+	spin_unlock(&lists_lock);
+	atomic64_add(nr_pages(handle), &kept_pages);
+	__module_get(THIS_MODULE);
+}
+
+/*
+ * Keep @handle; its table's reference is the quarantine's now.  False if it
+ * need not be kept, because the importer's driver is gone.
+ */
+bool p2pmap_quarantine_add(struct p2pmap_handle *handle)
+{
+	bool mapped;
+
+	p2pmap_event_forget(handle);
+	p2pmap_mapping_deafen(handle->mapping);
+	p2pmap_handle_uncount(handle);
+	down_read(&p2pmap_devices_lock);
+	mapped = !handle->importer->device->dead;
+	if (mapped)
+		keep(handle);
+	up_read(&p2pmap_devices_lock);
+	return mapped;
+}
+
+/* The importer of @handle cannot write any more; from a notifier. */
+void p2pmap_quarantine_importer_gone(struct p2pmap_handle *handle)
+{
+	spin_lock(&lists_lock);
+	if (!list_empty(&handle->quarantine_link))
+		let_go(handle);
+	spin_unlock(&lists_lock);
+}
+
+/* The administrator says that the device is quiet. */
+static void release(struct p2pmap_device *device)
+{
+	struct p2pmap_handle *handle, *next;
+
+	spin_lock(&lists_lock);
+	list_for_each_entry_safe(handle, next, &kept, quarantine_link)
+		if (handle->importer->device == device)
+			let_go(handle);
+	spin_unlock(&lists_lock);
 }
 
 /* Nothing is kept any more, but the last to leave may be on its way. */
@@ -130,9 +152,7 @@ static ssize_t quarantine_store(struct device *dev,
 	pci_dev_put(pdev);
 	if (!device)
 		return -ENOMEM;
-	down_write(&p2pmap_devices_lock);
-	p2pmap_quarantine_release(device);
-	up_write(&p2pmap_devices_lock);
+	release(device);
 	p2pmap_device_put(device);
 	flush_work(&leave_work);
 	return size;

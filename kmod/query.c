@@ -9,10 +9,12 @@
 
 /* What is there already of a range of special VMAs. */
 static int peek(u64 addr, u64 length, unsigned long flags,
-		struct p2pmap_frames *frames, struct p2pmap_reason *why)
+		struct device *importer, struct p2pmap_frames *frames,
+		struct p2pmap_reason *why)
 {
 	unsigned long at = addr, end = addr + length;
 	struct vm_area_struct *vma;
+	struct p2pmap_part part;
 	int rc = 0;
 
 	if (mmap_read_lock_killable(current->mm))
@@ -25,9 +27,17 @@ static int peek(u64 addr, u64 length, unsigned long flags,
 			rc = -EAGAIN;
 			break;
 		}
-		rc = p2pmap_frames_peek(frames, vma, at,
-					min(end, vma->vm_end), flags, NULL, 0,
-					why);
+		part = (struct p2pmap_part){
+			.request = {
+				.vma = vma,
+				.start = at,
+				.end = min(end, vma->vm_end),
+				.flags = flags,
+				.importer = importer,
+			},
+			.why = why,
+		};
+		rc = p2pmap_frames_peek(frames, &part);
 		at = vma->vm_end;
 	}
 	mmap_read_unlock(current->mm);
@@ -43,7 +53,9 @@ static int query_bar(struct p2pmap_call *call, unsigned long flags,
 	struct p2pmap_bar bar = {};
 	int rc;
 
-	rc = peek(cmd->addr, cmd->length, flags, &frames, &call->why);
+	rc = peek(cmd->addr, cmd->length, flags,
+		  importer ? &importer->device->pdev->dev : NULL, &frames,
+		  &call->why);
 	if (!rc && frames.nr_runs)
 		rc = p2pmap_bar_find(&frames, frames.start, &bar, &call->why);
 	if (!rc && bar.pdev && importer)

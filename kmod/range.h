@@ -3,12 +3,13 @@
  * The lower half of the module: from a range of virtual memory to DMA
  * addresses.  Nothing here knows of files, ioctls or processes' handles.
  *
- *   frames  what lies behind a range, as physically contiguous runs
- *   bar     which PCI device's BAR a run lies in
- *   route   how a transaction gets from importer to exporter
- *   dma     what the DMA API made of the frames
- *   blocks  what of it the importer reaches just now
- *   iommu   cut a piece off and put one back, inside the DMA API's domain
+ *   frames    what lies behind a range, as physically contiguous runs
+ *   exporter  drivers that answer for the memory behind their VMAs
+ *   bar       which PCI device's BAR a run lies in
+ *   route     how a transaction gets from importer to exporter
+ *   dma       what the DMA API made of the frames
+ *   blocks    what of it the importer reaches just now
+ *   iommu     cut a piece off and put one back, inside the DMA API's domain
  *
  * Functions that fail take a "why" to fill, which may be NULL.
  */
@@ -17,10 +18,14 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
+#include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
+#include <linux/spinlock.h>
 #include <p2pmap/abi.h>
 
+#include "vma_dma_export.h"
 #include "vma_dma_map.h"
 
 struct mmu_interval_notifier;
@@ -79,23 +84,56 @@ struct p2pmap_frames {
 	u64 length;
 };
 
+/*
+ * A part of a range, in one VMA, whose frames are asked for: how, for whom, and
+ * under which notifier, which only unpinned regular memory needs.
+ */
+struct p2pmap_part {
+	struct vma_dma_request request;
+	struct mmu_interval_notifier *notifier;
+	unsigned long seq;
+	struct p2pmap_reason *why;
+};
+
 int p2pmap_vma_kind(struct vm_area_struct *vma, unsigned long start,
 		    unsigned long vma_dma_flags, struct p2pmap_reason *why);
 int p2pmap_range_kind(struct mm_struct *mm, unsigned long start,
 		      unsigned long end, unsigned long vma_dma_flags,
 		      struct p2pmap_reason *why);
-int p2pmap_frames_add(struct p2pmap_frames *frames, struct vm_area_struct *vma,
-		      unsigned long start, unsigned long end,
-		      unsigned long vma_dma_flags,
-		      struct mmu_interval_notifier *notifier,
-		      unsigned long seq, struct p2pmap_reason *why);
-int p2pmap_frames_peek(struct p2pmap_frames *frames, struct vm_area_struct *vma,
-		       unsigned long start, unsigned long end,
-		       unsigned long vma_dma_flags,
-		       struct mmu_interval_notifier *notifier,
-		       unsigned long seq, struct p2pmap_reason *why);
+int p2pmap_frames_append(struct p2pmap_frames *frames, unsigned long pfn,
+			 unsigned long nr);
+int p2pmap_frames_add(struct p2pmap_frames *frames,
+		      const struct p2pmap_part *part);
+int p2pmap_frames_peek(struct p2pmap_frames *frames,
+		       const struct p2pmap_part *part);
 void p2pmap_frames_mark_dirty(const struct p2pmap_frames *frames);
 void p2pmap_frames_release(struct p2pmap_frames *frames, bool dirty);
+
+/* exporter.c */
+struct vma_dma_map;
+
+struct vma_dma_exporter {
+	struct kref ref; /* the registration's, and one for each map */
+	struct list_head link; /* exporter.c */
+	const struct vm_operations_struct *vm_ops; /* immutable */
+	const struct vma_dma_export_ops *ops; /* immutable; gone once it left */
+	struct list_head promises; /* exporter.c */
+	bool dead; /* p2pmap_devices_lock */
+	spinlock_t lock;
+	struct list_head mappings; /* lock; or p2pmap_devices_lock for writing */
+};
+
+int p2pmap_exporter_check(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long vma_dma_flags,
+			  struct p2pmap_reason *why);
+int p2pmap_exporter_describe(struct p2pmap_frames *frames,
+			     const struct p2pmap_part *part);
+int p2pmap_exporter_join(struct vma_dma_map *map,
+			 const struct p2pmap_part *part);
+void p2pmap_exporter_leave(struct vma_dma_map *map);
+void p2pmap_promises_end(struct vma_dma_map *map);
+void p2pmap_exporter_hide(struct vma_dma_exporter *exporter);
+void p2pmap_exporter_settle(struct vma_dma_exporter *exporter);
 
 /* bar.c */
 
@@ -153,15 +191,18 @@ struct p2pmap_dma {
 	bool write;
 	bool translated;
 	u64 page_sizes; /* of the IOMMU, if translated */
+	bool given; /* an exporter made the extents; there are no chunks */
 	bool mapped;
 	unsigned int nr_chunks;
 	unsigned int nr_extents;
+	unsigned int max_extents;
 	struct p2pmap_chunk *chunks;
 	struct vma_dma_extent *extents;
 };
 
 int p2pmap_dma_init(void);
 void p2pmap_dma_exit(void);
+int p2pmap_dma_give(struct p2pmap_dma *dma, dma_addr_t dma_addr, u64 length);
 int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 		       const struct p2pmap_frames *frames,
 		       struct p2pmap_reason *why);
@@ -221,16 +262,22 @@ void p2pmap_blocks_free(struct p2pmap_blocks *blocks);
 struct vma_dma_map {
 	struct device *dev;
 	struct mmu_interval_notifier *notifier;
+	struct lockdep_map *lock; /* what the notifier's callback takes */
 	unsigned long flags;
 	unsigned long seq;
 	unsigned long start;
 	bool kind_known;
+	bool withdrawable; /* its user is told when the exporter leaves */
 	enum p2pmap_kind kind;
 	struct p2pmap_frames frames;
+	struct vma_dma_exporter *exporter; /* reference */
+	struct list_head promises;
 	struct p2pmap_bar bar;
 	struct p2pmap_route_info route;
 	struct p2pmap_dma dma;
 	struct p2pmap_reason *why;
 };
+
+void p2pmap_map_unmap(struct vma_dma_map *map);
 
 #endif /* P2PMAP_RANGE_H */

@@ -4,7 +4,7 @@
  *
  * Three things are put back here: what was cut only because its neighbour went
  * (always, by the worker), what was lost (on REMAP, or by the worker if the
- * mapping has P2PMAP_MAP_RESTORE), and sinks under what stays lost.
+ * mapping has VMA_DMA_MAP_FLAG_RESTORE), and sinks under what stays lost.
  *
  * A restore collects the frames of every hole in its range without any lock of
  * ours, then maps them all under the mapping's lock if the notifier was silent
@@ -17,7 +17,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
-#include "private.h"
+#include "mapping.h"
 
 /* RAM can be invalidated hundreds of times a second; do not play along. */
 #define RESTORE_INTERVAL (HZ / 10)
@@ -37,7 +37,7 @@ struct hole {
 };
 
 struct restore {
-	struct p2pmap_mapping *mapping;
+	struct vma_dma_mapping *mapping;
 	u32 first;
 	u32 end;
 	bool lost_too;
@@ -60,7 +60,7 @@ static bool wanted(const struct restore *restore,
 }
 
 /* Give @blocks room for @extra more; the lock is dropped to allocate. */
-static int make_room(struct p2pmap_mapping *mapping, unsigned int extra)
+static int make_room(struct vma_dma_mapping *mapping, unsigned int extra)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	struct p2pmap_block *v;
@@ -83,7 +83,7 @@ static int make_room(struct p2pmap_mapping *mapping, unsigned int extra)
 
 static int check_state(struct restore *restore)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
 
 	if (mapping->state != P2PMAP_MAPPING_MAPPED || mapping->exporter_gone)
 		return p2pmap_fail(restore->why, -ENODEV,
@@ -145,7 +145,7 @@ static unsigned int list_holes(struct restore *restore)
 
 static int find_holes(struct restore *restore)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
 	unsigned int nr;
 	int rc;
 
@@ -176,7 +176,19 @@ static int fill_vma(struct restore *restore, struct hole *hole,
 		    struct vm_area_struct *vma, unsigned long at,
 		    unsigned long end)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
+	const struct p2pmap_part part = {
+		.request = {
+			.vma = vma,
+			.start = at,
+			.end = end,
+			.flags = mapping->map->flags,
+			.importer = mapping->dev,
+		},
+		.notifier = &mapping->notifier,
+		.seq = restore->seq,
+		.why = restore->why,
+	};
 	int kind;
 
 	kind = p2pmap_vma_kind(vma, at, mapping->map->flags, restore->why);
@@ -190,13 +202,8 @@ static int fill_vma(struct restore *restore, struct hole *hole,
 		return -EFAULT;
 	/* Unasked nothing is faulted in: what is not there is lost. */
 	if (!restore->lost_too)
-		return p2pmap_frames_peek(&hole->frames, vma, at, end,
-					  mapping->map->flags,
-					  &mapping->notifier, restore->seq,
-					  restore->why);
-	return p2pmap_frames_add(&hole->frames, vma, at, end,
-				 mapping->map->flags, &mapping->notifier,
-				 restore->seq, restore->why);
+		return p2pmap_frames_peek(&hole->frames, &part);
+	return p2pmap_frames_add(&hole->frames, &part);
 }
 
 /* Collect the frames of one hole; mmap_lock is held. */
@@ -225,7 +232,7 @@ static int fill_hole(struct restore *restore, struct hole *hole)
 /* What is mapped there now must be the BAR of the same exporter. */
 static int check_exporter(struct restore *restore, struct hole *hole)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
 	struct p2pmap_bar bar;
 	unsigned long start = mapping->start + ((u64)hole->first << PAGE_SHIFT);
 	bool same;
@@ -304,13 +311,13 @@ static int plan_blocks(struct restore *restore)
 	return 0;
 }
 
-static dma_addr_t page_iova(struct p2pmap_mapping *mapping, u32 page)
+static dma_addr_t page_iova(struct vma_dma_mapping *mapping, u32 page)
 {
 	return p2pmap_dma_addr(&mapping->map->dma, (u64)page << PAGE_SHIFT);
 }
 
 /* Pages that lie in one chunk and were mapped by whole calls. */
-static void cut_pages(struct p2pmap_mapping *mapping, u32 first, u32 nr)
+static void cut_pages(struct vma_dma_mapping *mapping, u32 first, u32 nr)
 {
 	if (nr)
 		p2pmap_iommu_cut(mapping->map->dev, page_iova(mapping, first),
@@ -318,7 +325,7 @@ static void cut_pages(struct p2pmap_mapping *mapping, u32 first, u32 nr)
 }
 
 /* Take the sink away where it lies; the hole faults until it is filled. */
-static void lift_sinks(struct p2pmap_mapping *mapping, struct hole *hole)
+static void lift_sinks(struct vma_dma_mapping *mapping, struct hole *hole)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	unsigned int i;
@@ -334,7 +341,7 @@ static void lift_sinks(struct p2pmap_mapping *mapping, struct hole *hole)
 }
 
 /* Map a hole's runs; if that fails nothing of it stays mapped. */
-static int map_hole(struct p2pmap_mapping *mapping, struct hole *hole)
+static int map_hole(struct vma_dma_mapping *mapping, struct hole *hole)
 {
 	struct vma_dma_map *map = mapping->map;
 	u32 page = hole->first;
@@ -362,7 +369,7 @@ static int map_hole(struct p2pmap_mapping *mapping, struct hole *hole)
 /* Said under the lock, so that no later loss is told before it. */
 static void announce(struct restore *restore, struct hole *hole)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	unsigned int i = p2pmap_blocks_find(blocks, hole->first);
 	u32 end = hole->first + hole->nr;
@@ -372,7 +379,7 @@ static void announce(struct restore *restore, struct hole *hole)
 		lost |= blocks->v[i].state != P2PMAP_BLOCK_CUT;
 	/* Without RESTORE a false alarm passes silently. */
 	if (restore->announce && (lost || restore->lost_too))
-		p2pmap_event_post(mapping, &(struct p2pmap_pending){
+		p2pmap_mapping_tell(mapping, &(struct vma_dma_event){
 			.offset = (u64)hole->first << PAGE_SHIFT,
 			.end = (u64)end << PAGE_SHIFT,
 			.reasons = P2PMAP_EVENT_RESTORED,
@@ -381,7 +388,7 @@ static void announce(struct restore *restore, struct hole *hole)
 
 static int map_holes(struct restore *restore)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
 	const struct p2pmap_block *v = restore->v;
 	struct hole *hole;
 	unsigned int i;
@@ -405,14 +412,14 @@ static int map_holes(struct restore *restore)
 	}
 	if (mapping->blocks.pages[P2PMAP_BLOCK_LIVE] ==
 	    mapping->length >> PAGE_SHIFT)
-		p2pmap_mapping_bump(mapping, true);
+		p2pmap_mapping_resume(mapping);
 	return 0;
 }
 
 /* The memory stood still: let the importer have it back. */
 static int apply(struct restore *restore)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
 	int rc;
 
 	mutex_lock(&mapping->lock);
@@ -445,7 +452,7 @@ static void restore_reset(struct restore *restore)
 /* Restore what is not live in the range; restore_lock is held. */
 static int restore_pages(struct restore *restore)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
 	int tries, rc;
 
 	lockdep_assert_held(&mapping->restore_lock);
@@ -474,7 +481,7 @@ static int restore_pages(struct restore *restore)
 }
 
 /* What did not come back for a reason that lasts is lost. */
-static void give_up(struct p2pmap_mapping *mapping, u32 first, u32 end)
+static void give_up(struct vma_dma_mapping *mapping, u32 first, u32 end)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	bool lost = false;
@@ -489,7 +496,7 @@ static void give_up(struct p2pmap_mapping *mapping, u32 first, u32 end)
 		lost = true;
 	}
 	if (lost && mapping->state == P2PMAP_MAPPING_MAPPED)
-		p2pmap_event_post(mapping, &(struct p2pmap_pending){
+		p2pmap_mapping_tell(mapping, &(struct vma_dma_event){
 			.offset = (u64)first << PAGE_SHIFT,
 			.end = (u64)end << PAGE_SHIFT,
 			.reasons = P2PMAP_EVENT_CHANGED,
@@ -511,7 +518,7 @@ static u32 part_end(const struct restore *restore)
 /* The next part that the worker should restore, from restore->end on. */
 static bool next_part(struct restore *restore)
 {
-	struct p2pmap_mapping *mapping = restore->mapping;
+	struct vma_dma_mapping *mapping = restore->mapping;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	u32 at = restore->end;
 	bool found = false;
@@ -546,11 +553,11 @@ static bool transient(int rc)
  * cannot be had must not keep its neighbours: parts get shorter until it is
  * alone, and longer again after it.
  */
-static bool restore_parts(struct p2pmap_mapping *mapping)
+static bool restore_parts(struct vma_dma_mapping *mapping)
 {
 	struct restore restore = {
 		.mapping = mapping,
-		.lost_too = mapping->flags & P2PMAP_MAP_RESTORE,
+		.lost_too = mapping->flags & VMA_DMA_MAP_FLAG_RESTORE,
 		.announce = true,
 		.step = WHOLE,
 	};
@@ -580,7 +587,7 @@ static bool restore_parts(struct p2pmap_mapping *mapping)
  * Put the sink under lost block @i, page by page; with the mapping's lock held.
  * False, and nothing there, if memory for it is short.
  */
-bool p2pmap_sink_place(struct p2pmap_mapping *mapping, unsigned int i)
+bool p2pmap_sink_place(struct vma_dma_mapping *mapping, unsigned int i)
 {
 	struct p2pmap_block *block = &mapping->blocks.v[i];
 	struct vma_dma_map *map = mapping->map;
@@ -603,7 +610,7 @@ bool p2pmap_sink_place(struct p2pmap_mapping *mapping, unsigned int i)
 }
 
 /* Place one batch of sinks; 0 when none is missing. */
-static int place_sinks(struct p2pmap_mapping *mapping)
+static int place_sinks(struct vma_dma_mapping *mapping)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	unsigned int i;
@@ -627,7 +634,7 @@ unlock:
 	return rc;
 }
 
-static bool restore_sinks(struct p2pmap_mapping *mapping)
+static bool restore_sinks(struct vma_dma_mapping *mapping)
 {
 	int rc;
 
@@ -642,7 +649,7 @@ static bool restore_sinks(struct p2pmap_mapping *mapping)
  * Let the worker look at the mapping, but not too often; with its lock held and
  * the mapping MAPPED.  Once it is DOWN nobody schedules again.
  */
-void p2pmap_restore_schedule(struct p2pmap_mapping *mapping)
+void p2pmap_restore_schedule(struct vma_dma_mapping *mapping)
 {
 	unsigned long next = READ_ONCE(mapping->restored_at) + RESTORE_INTERVAL;
 	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 1;
@@ -655,7 +662,7 @@ void p2pmap_restore_schedule(struct p2pmap_mapping *mapping)
 }
 
 /* The mapping is DOWN.  A worker that runs already finds that out itself. */
-void p2pmap_restore_cancel(struct p2pmap_mapping *mapping)
+void p2pmap_restore_cancel(struct vma_dma_mapping *mapping)
 {
 	if (cancel_delayed_work(&mapping->restore_work))
 		p2pmap_mapping_put(mapping);
@@ -663,8 +670,8 @@ void p2pmap_restore_cancel(struct p2pmap_mapping *mapping)
 
 void p2pmap_restore_work(struct work_struct *work)
 {
-	struct p2pmap_mapping *mapping =
-		container_of(to_delayed_work(work), struct p2pmap_mapping,
+	struct vma_dma_mapping *mapping =
+		container_of(to_delayed_work(work), struct vma_dma_mapping,
 			     restore_work);
 	bool again = true;
 
@@ -686,20 +693,25 @@ void p2pmap_restore_work(struct work_struct *work)
 	p2pmap_mapping_put(mapping);
 }
 
-static int remap(struct p2pmap_mapping *mapping, struct p2pmap_remap *cmd,
-		 struct p2pmap_reason *why)
+/*
+ * Have [offset, offset + length) back, or all from @offset on if @length is 0.
+ * The mapping's mm has users.
+ */
+int p2pmap_mapping_remap(struct vma_dma_mapping *mapping, u64 offset,
+			 u64 length, struct p2pmap_reason *why)
 {
-	u64 end = cmd->length ? cmd->offset + cmd->length : mapping->length;
+	u64 end = length ? offset + length : mapping->length;
 	struct restore restore = {
 		.mapping = mapping,
-		.first = cmd->offset >> PAGE_SHIFT,
+		.first = offset >> PAGE_SHIFT,
 		.end = end >> PAGE_SHIFT,
 		.lost_too = true,
 		.why = why,
 	};
 	int rc;
 
-	if (cmd->offset >= mapping->length || end > mapping->length)
+	if (!PAGE_ALIGNED(offset | length) || offset + length < offset ||
+	    offset >= mapping->length || end > mapping->length)
 		return -EINVAL;
 	if (!p2pmap_mapping_cuttable(mapping))
 		return -EOPNOTSUPP;
@@ -707,34 +719,5 @@ static int remap(struct p2pmap_mapping *mapping, struct p2pmap_remap *cmd,
 		return -EINTR;
 	rc = restore_pages(&restore);
 	mutex_unlock(&mapping->restore_lock);
-	return rc;
-}
-
-int p2pmap_ioctl_remap(struct p2pmap_call *call)
-{
-	struct p2pmap_remap *cmd = call->cmd;
-	struct p2pmap_mapping *mapping;
-	struct p2pmap_object *object;
-	int rc;
-
-	if (cmd->flags)
-		return -EOPNOTSUPP;
-	if (cmd->reserved || cmd->reserved2 ||
-	    !PAGE_ALIGNED(cmd->offset | cmd->length) ||
-	    cmd->offset + cmd->length < cmd->offset)
-		return -EINVAL;
-	object = p2pmap_object_get(call->ctx, cmd->id, P2PMAP_OBJECT_MAPPING);
-	if (!object)
-		return -ENOENT;
-	mapping = container_of(object, struct p2pmap_mapping, object);
-	rc = remap(mapping, cmd, &call->why);
-	if (!rc) {
-		mutex_lock(&mapping->lock);
-		cmd->out_generation = mapping->generation;
-		cmd->out_flags = p2pmap_mapping_status(mapping);
-		mutex_unlock(&mapping->lock);
-		rc = p2pmap_respond(call);
-	}
-	p2pmap_mapping_put(mapping);
 	return rc;
 }

@@ -7,19 +7,21 @@
  * well; it frees nothing, allocates nothing that may sleep, and makes no IOMMU
  * call for what is not live (blocks.c says why that matters).
  *
- * Order within a cut: the generation changes, the IOMMU is told, the blocks
- * are marked, the event is posted.  Bringing back what was cut only because
+ * Order within a cut: the owner is told to stop, the IOMMU is told, the blocks
+ * are marked, the owner is told what happened.  Bringing back what was cut only because
  * its neighbour went, and placing sinks, needs memory and is a worker's job
  * (restore.c).
  */
+#include <linux/export.h>
 #include <linux/mm.h>
 
-#include "private.h"
+#include "mapping.h"
 
 /* For so few lost pages the notifier places the sink itself. */
 #define SINK_NOW 8
 
-static u32 event_reason(enum mmu_notifier_event event)
+static u32 event_reason(const struct vma_dma_mapping *mapping,
+			enum mmu_notifier_event event)
 {
 	switch (event) {
 	case MMU_NOTIFY_UNMAP:
@@ -32,22 +34,37 @@ static u32 event_reason(enum mmu_notifier_event event)
 	case MMU_NOTIFY_RELEASE:
 		return P2PMAP_EVENT_EXIT;
 	default:
-		return P2PMAP_EVENT_CHANGED;
+		/* The core mm leaves special memory alone: who zaps it owns it. */
+		return mapping->state == P2PMAP_MAPPING_MAPPED &&
+				       mapping->map->exporter ?
+			       P2PMAP_EVENT_WITHDRAWN : P2PMAP_EVENT_CHANGED;
 	}
 }
 
-/* The next generation: odd while all is live, even otherwise. */
-void p2pmap_mapping_bump(struct p2pmap_mapping *mapping, bool live)
+/* [offset, end) is about to be taken; the owner may have to stop the device. */
+void p2pmap_mapping_stop(struct vma_dma_mapping *mapping, u64 offset, u64 end)
 {
-	u64 generation = mapping->generation + 1;
-
 	lockdep_assert_held(&mapping->lock);
-	if ((generation & 1) != live)
-		generation++;
-	WRITE_ONCE(mapping->generation, generation);
-	p2pmap_slot_set(mapping->ctx, mapping->slot, generation);
-	/* Seen before anything that follows, above all before a cut. */
+	if (mapping->ops->stop)
+		mapping->ops->stop(mapping->owner, offset, end);
+	/* What he said is seen before anything that follows, above all a cut. */
 	smp_mb();
+}
+
+/* All of it is there. */
+void p2pmap_mapping_resume(struct vma_dma_mapping *mapping)
+{
+	lockdep_assert_held(&mapping->lock);
+	if (mapping->ops->resume)
+		mapping->ops->resume(mapping->owner);
+}
+
+void p2pmap_mapping_tell(struct vma_dma_mapping *mapping,
+			 const struct vma_dma_event *event)
+{
+	lockdep_assert_held(&mapping->lock);
+	if (mapping->ops->event)
+		mapping->ops->event(mapping->owner, event);
 }
 
 /* Bytes [from, to) to which something was done; none if @to is 0. */
@@ -65,11 +82,32 @@ static void span_add(struct span *span, const struct p2pmap_block *block)
 	span->to = from + ((u64)block->nr << PAGE_SHIFT);
 }
 
-static void cut_iova(struct p2pmap_mapping *mapping, dma_addr_t iova,
+static void cut_iova(struct vma_dma_mapping *mapping, dma_addr_t iova,
 		     u64 length)
 {
 	if (length)
 		p2pmap_iommu_cut(mapping->map->dev, iova, length);
+}
+
+/* May this block be cut now? */
+static bool is_mapped(const struct p2pmap_block *block, bool sinks_too)
+{
+	return block->state == P2PMAP_BLOCK_LIVE ||
+	       (sinks_too && block->state == P2PMAP_BLOCK_SINK);
+}
+
+/* What a cut of pages [first, end) takes from the device. */
+static struct span span_to_cut(const struct p2pmap_blocks *blocks, u32 first,
+			       u32 end, bool sinks_too)
+{
+	struct span span = {};
+	unsigned int i;
+
+	for (i = p2pmap_blocks_find(blocks, first);
+	     i < blocks->nr && blocks->v[i].first < end; i++)
+		if (is_mapped(&blocks->v[i], sinks_too))
+			span_add(&span, &blocks->v[i]);
+	return span;
 }
 
 /*
@@ -78,26 +116,25 @@ static void cut_iova(struct p2pmap_mapping *mapping, dma_addr_t iova,
  * a page table that they share, and dma_unmap_*() of the second, over the hole
  * where the table was, would then take down what lies behind it (VT-d).
  */
-static struct span cut_blocks(struct p2pmap_mapping *mapping, u32 first,
+static struct span cut_blocks(struct vma_dma_mapping *mapping, u32 first,
 			      u32 end, bool sinks_too)
 {
 	const struct p2pmap_dma *dma = &mapping->map->dma;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
+	struct span cut = span_to_cut(blocks, first, end, sinks_too);
 	u64 length = 0, size, offset;
 	dma_addr_t iova = 0, at;
-	struct span cut = {};
 	unsigned int i;
 
+	if (!cut.to)
+		return cut;
+	p2pmap_mapping_stop(mapping, cut.from, cut.to);
 	for (i = p2pmap_blocks_find(blocks, first);
 	     i < blocks->nr && blocks->v[i].first < end; i++) {
 		struct p2pmap_block *block = &blocks->v[i];
 
-		if (block->state != P2PMAP_BLOCK_LIVE &&
-		    !(sinks_too && block->state == P2PMAP_BLOCK_SINK))
+		if (!is_mapped(block, sinks_too))
 			continue;
-		if (!cut.to)
-			p2pmap_mapping_bump(mapping, false);
-		span_add(&cut, block);
 		offset = (u64)block->first << PAGE_SHIFT;
 		at = p2pmap_dma_addr(dma, offset);
 		size = (u64)block->nr << PAGE_SHIFT;
@@ -118,7 +155,7 @@ static struct span cut_blocks(struct p2pmap_mapping *mapping, u32 first,
  * What was cut within [first, end) is lost; returns what was.  Without room to
  * split a block all of it is lost: wider, but never less.
  */
-static struct span lose_blocks(struct p2pmap_mapping *mapping, u32 first,
+static struct span lose_blocks(struct vma_dma_mapping *mapping, u32 first,
 			       u32 end)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
@@ -143,7 +180,7 @@ static struct span lose_blocks(struct p2pmap_mapping *mapping, u32 first,
 	return lost;
 }
 
-static void sink_now(struct p2pmap_mapping *mapping, u32 first, u32 end)
+static void sink_now(struct vma_dma_mapping *mapping, u32 first, u32 end)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	unsigned int i;
@@ -172,7 +209,7 @@ static bool may_be_false_alarm(const struct mmu_notifier_range *range)
  * [offset, end) of a mapping goes; cut it off and say so.  After what may be a
  * false alarm it is not lost yet.
  */
-static void revoke(struct p2pmap_mapping *mapping, u64 offset, u64 end,
+static void revoke(struct vma_dma_mapping *mapping, u64 offset, u64 end,
 		   u32 reasons, bool alarm)
 {
 	u32 first = offset >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
@@ -186,7 +223,7 @@ static void revoke(struct p2pmap_mapping *mapping, u64 offset, u64 end,
 	if (cut.to || lost.to ||
 	    (reasons & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_EXIT))) {
 		sink_now(mapping, first, last);
-		p2pmap_event_post(mapping, &(struct p2pmap_pending){
+		p2pmap_mapping_tell(mapping, &(struct vma_dma_event){
 			.offset = lost.to ? min(offset, lost.from) : offset,
 			.end = max(end, lost.to),
 			.cut_offset = cut.from,
@@ -196,18 +233,16 @@ static void revoke(struct p2pmap_mapping *mapping, u64 offset, u64 end,
 	}
 	if (blocks->pages[P2PMAP_BLOCK_CUT] ||
 	    (mapping->sink && blocks->pages[P2PMAP_BLOCK_LOST]) ||
-	    (mapping->flags & P2PMAP_MAP_RESTORE))
+	    (mapping->flags & VMA_DMA_MAP_FLAG_RESTORE))
 		p2pmap_restore_schedule(mapping);
 }
 
 /* The importer keeps what it has; but it is not what is at the address now. */
-static void outdate(struct p2pmap_mapping *mapping, u64 offset, u64 end,
+static void outdate(struct vma_dma_mapping *mapping, u64 offset, u64 end,
 		    u32 reasons)
 {
-	if (!mapping->stale)
-		p2pmap_mapping_bump(mapping, false);
 	mapping->stale = true;
-	p2pmap_event_post(mapping, &(struct p2pmap_pending){
+	p2pmap_mapping_tell(mapping, &(struct vma_dma_event){
 		.offset = offset,
 		.end = end,
 		.reasons = reasons,
@@ -215,44 +250,91 @@ static void outdate(struct p2pmap_mapping *mapping, u64 offset, u64 end,
 	});
 }
 
-/* Pinned pages stay what they are unless the address lets go of them. */
+static void dma_down(struct vma_dma_mapping *mapping)
+{
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	u64 pages = mapping->length >> PAGE_SHIFT;
+
+	lockdep_assert_held(&mapping->lock);
+	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
+		p2pmap_mapping_stop(mapping, 0, mapping->length);
+		/* Where there are holes dma_unmap_*() must find nothing else. */
+		if (p2pmap_mapping_cuttable(mapping) &&
+		    blocks->pages[P2PMAP_BLOCK_LIVE] != pages) {
+			cut_blocks(mapping, 0, pages, true);
+			p2pmap_dma_pave(&mapping->map->dma);
+		}
+		p2pmap_map_unmap(mapping->map);
+	}
+	mapping->state = P2PMAP_MAPPING_DOWN;
+}
+
+/* Nothing of it can be given back: all of it goes, for good. */
+static void take_down(struct vma_dma_mapping *mapping, u64 offset, u64 end,
+		      u32 reasons)
+{
+	struct vma_dma_event event = {
+		.offset = offset,
+		.end = end,
+		.cut_end = mapping->length,
+		.reasons = reasons,
+	};
+
+	dma_down(mapping);
+	p2pmap_mapping_tell(mapping, &event);
+}
+
+/* Pinned memory stays what it is unless the address lets go of it. */
 static bool outdates_pin(u32 reason)
 {
 	return reason & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_CHANGED |
-			 P2PMAP_EVENT_EXIT);
+			 P2PMAP_EVENT_WITHDRAWN | P2PMAP_EVENT_EXIT);
 }
 
-static void invalidated(struct p2pmap_mapping *mapping,
+/* An exporter that zaps what it promised to keep does so because it must. */
+static bool takes_memory(const struct vma_dma_mapping *mapping, u32 reason)
+{
+	return !p2pmap_mapping_pinned(mapping) ||
+	       reason == P2PMAP_EVENT_WITHDRAWN;
+}
+
+static void invalidated(struct vma_dma_mapping *mapping,
 			const struct mmu_notifier_range *range)
 {
 	u64 start = max_t(u64, range->start, mapping->start) - mapping->start;
 	u64 end = min_t(u64, range->end - mapping->start, mapping->length);
-	u32 reason = event_reason(range->event);
+	u32 reason = event_reason(mapping, range->event);
 
-	if (reason == P2PMAP_EVENT_EXIT)
-		p2pmap_event_mm_gone(mapping->ctx);
-	if (p2pmap_mapping_cuttable(mapping))
+	if (!takes_memory(mapping, reason)) {
+		if (outdates_pin(reason))
+			outdate(mapping, start, end, reason);
+	} else if (p2pmap_mapping_cuttable(mapping)) {
 		revoke(mapping, start, end, reason, may_be_false_alarm(range));
-	else if (!p2pmap_mapping_pinned(mapping) || outdates_pin(reason))
+	} else if (mapping->map->dma.given || mapping->ops->device_obeys) {
+		take_down(mapping, start, end, reason);
+	} else {
 		outdate(mapping, start, end, reason);
+	}
 }
 
 static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
 			       const struct mmu_notifier_range *range,
 			       unsigned long seq)
 {
-	struct p2pmap_mapping *mapping =
-		container_of(notifier, struct p2pmap_mapping, notifier);
+	struct vma_dma_mapping *mapping =
+		container_of(notifier, struct vma_dma_mapping, notifier);
 
+	/* Who stops a device, or what an exporter undoes, may have to wait. */
 	if (mmu_notifier_range_blockable(range))
 		mutex_lock(&mapping->lock);
-	else if (!mutex_trylock(&mapping->lock))
+	else if (mapping->ops->device_obeys ||
+		 !mutex_trylock(&mapping->lock))
 		return false;
 	mmu_interval_set_seq(notifier, seq);
 	if (mapping->state == P2PMAP_MAPPING_MAPPED)
 		invalidated(mapping, range);
-	else if (outdates_pin(event_reason(range->event)))
-		mapping->stale = true; /* MAP looks at it before it commits */
+	else if (outdates_pin(event_reason(mapping, range->event)))
+		mapping->stale = true; /* looked at before the commit */
 	mutex_unlock(&mapping->lock);
 	return true;
 }
@@ -261,30 +343,11 @@ const struct mmu_interval_notifier_ops p2pmap_mapping_notifier_ops = {
 	.invalidate = mapping_invalidate,
 };
 
-static void dma_down(struct p2pmap_mapping *mapping)
-{
-	struct p2pmap_blocks *blocks = &mapping->blocks;
-	u64 pages = mapping->length >> PAGE_SHIFT;
-
-	lockdep_assert_held(&mapping->lock);
-	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
-		p2pmap_mapping_bump(mapping, false);
-		/* Where there are holes dma_unmap_*() must find nothing else. */
-		if (p2pmap_mapping_cuttable(mapping) &&
-		    blocks->pages[P2PMAP_BLOCK_LIVE] != pages) {
-			cut_blocks(mapping, 0, pages, true);
-			p2pmap_dma_pave(&mapping->map->dma);
-		}
-		p2pmap_dma_unmap(&mapping->map->dma);
-	}
-	mapping->state = P2PMAP_MAPPING_DOWN;
-}
-
 /*
  * Take the DMA side down for good.  p2pmap_devices_lock is held, so that the
  * importer's driver stays until this is done.
  */
-void p2pmap_mapping_dma_down(struct p2pmap_mapping *mapping)
+void p2pmap_mapping_dma_down(struct vma_dma_mapping *mapping)
 {
 	lockdep_assert_held(&p2pmap_devices_lock);
 	mutex_lock(&mapping->lock);
@@ -292,47 +355,81 @@ void p2pmap_mapping_dma_down(struct p2pmap_mapping *mapping)
 	mutex_unlock(&mapping->lock);
 }
 
-static void post_gone(struct p2pmap_mapping *mapping, u64 cut_end, u32 flags)
-{
-	p2pmap_event_post(mapping, &(struct p2pmap_pending){
-		.end = mapping->length,
-		.cut_end = cut_end,
-		.reasons = P2PMAP_EVENT_DEVICE_GONE,
-		.flags = flags,
-	});
-}
-
 /* The importer's driver is about to go, and its DMA addresses with it. */
-void p2pmap_mapping_importer_gone(struct p2pmap_mapping *mapping)
+void p2pmap_mapping_importer_gone(struct vma_dma_mapping *mapping)
 {
 	mutex_lock(&mapping->lock);
-	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
-		dma_down(mapping);
-		post_gone(mapping, mapping->length, 0);
-	}
+	if (mapping->state == P2PMAP_MAPPING_MAPPED)
+		take_down(mapping, 0, mapping->length,
+			  P2PMAP_EVENT_DEVICE_GONE);
 	mutex_unlock(&mapping->lock);
 }
 
-/* The memory behind a BAR mapping is about to go. */
-void p2pmap_mapping_exporter_gone(struct p2pmap_mapping *mapping)
+/* All of the memory goes, and no notifier of the mm's is going to say so. */
+static void withdraw(struct vma_dma_mapping *mapping, u32 reason)
 {
 	u32 pages = mapping->length >> PAGE_SHIFT;
-	struct span cut = {};
+	struct span cut;
 
+	lockdep_assert_held(&mapping->lock);
+	if (p2pmap_mapping_cuttable(mapping)) {
+		cut = cut_blocks(mapping, 0, pages, false);
+		lose_blocks(mapping, 0, pages);
+		if (mapping->sink)
+			p2pmap_restore_schedule(mapping);
+		p2pmap_mapping_tell(mapping, &(struct vma_dma_event){
+			.end = mapping->length,
+			.cut_offset = cut.from,
+			.cut_end = cut.to,
+			.reasons = reason,
+		});
+	} else if (mapping->map->dma.given || mapping->ops->device_obeys) {
+		take_down(mapping, 0, mapping->length, reason);
+	} else {
+		outdate(mapping, 0, mapping->length, reason);
+	}
+}
+
+/* The memory behind a BAR mapping is about to go. */
+void p2pmap_mapping_exporter_gone(struct vma_dma_mapping *mapping)
+{
 	mutex_lock(&mapping->lock);
 	if (mapping->state == P2PMAP_MAPPING_MAPPED &&
 	    !mapping->exporter_gone) {
 		mapping->exporter_gone = true;
-		if (p2pmap_mapping_cuttable(mapping)) {
-			cut = cut_blocks(mapping, 0, pages, false);
-			lose_blocks(mapping, 0, pages);
-			if (mapping->sink)
-				p2pmap_restore_schedule(mapping);
-		} else {
-			p2pmap_mapping_bump(mapping, false);
-		}
-		post_gone(mapping, cut.to,
-			  mapping->enforced ? 0 : P2PMAP_EVENT_NOT_CUT);
+		withdraw(mapping, P2PMAP_EVENT_DEVICE_GONE);
 	}
 	mutex_unlock(&mapping->lock);
+	/* Its driver is not to be bothered once it is gone. */
+	p2pmap_promises_end(mapping->map);
 }
+
+/**
+ * vma_dma_export_unregister() - answer no longer for one's VMAs
+ * @exporter: what vma_dma_export_register() returned
+ *
+ * What is mapped is revoked, what was pinned is unpinned; what others ask just
+ * now is waited for.  Afterwards none of the operations is called any more.  The
+ * VMAs stay, and as long as their page tables say where the memory is, it can be
+ * mapped without anybody's leave: zap them first.
+ *
+ * May sleep; not under a lock that the operations take, nor under mmap_lock.
+ */
+void vma_dma_export_unregister(struct vma_dma_exporter *exporter)
+{
+	struct vma_dma_mapping *mapping;
+
+	p2pmap_exporter_hide(exporter);
+	down_write(&p2pmap_devices_lock);
+	exporter->dead = true;
+	list_for_each_entry(mapping, &exporter->mappings, registry_link) {
+		mutex_lock(&mapping->lock);
+		if (mapping->state == P2PMAP_MAPPING_MAPPED)
+			withdraw(mapping, P2PMAP_EVENT_WITHDRAWN);
+		mutex_unlock(&mapping->lock);
+		p2pmap_promises_end(mapping->map);
+	}
+	up_write(&p2pmap_devices_lock);
+	p2pmap_exporter_settle(exporter);
+}
+EXPORT_SYMBOL_GPL(vma_dma_export_unregister);

@@ -7,7 +7,11 @@
  *
  * Lifetime is the caller's, not the DMA API's.  Either the map is PINned, or
  * the caller has an interval notifier on the range and obeys it: when it fires,
- * the device is cut off before the callback returns.
+ * the device is cut off before the callback returns.  A caller that does not
+ * want to do that itself takes a mapping (mapping.c), which is told more: that a
+ * device or an exporter leaves is no business of the mm's, and a map is not
+ * told.  Hence a map cannot have what an exporter promises, PIN of its memory
+ * or DMA addresses of its own making.
  *
  * Locks.  mmap_lock for reading is the caller's around prepare (and range) and
  * is never dropped here.  A vma_dma_map is the caller's to serialise.  Without
@@ -17,27 +21,32 @@
  * With PIN, unmap takes folio locks, whose holders may be waiting in a
  * callback: never under that mutex.
  */
+#include <linux/dma-map-ops.h>
 #include <linux/export.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "range.h"
 
 /**
  * vma_dma_map_alloc() - begin a map
- * @dev: the PCI device that will do DMA; an ordinary driver is bound to it, and
- *	stays so while anything is mapped
+ * @dev: the device that will do DMA: a PCI device with an ordinary driver bound,
+ *	which stays so while anything is mapped; or any device with a PCI device
+ *	above it
  * @flags: VMA_DMA_MAP_FLAG_*
  * @notifier: interval notifier of the range, inserted and owned by the caller,
  *	or NULL with VMA_DMA_MAP_FLAG_PIN
  *
  * The first insertion of a notifier takes mmap_lock for writing, and charging
- * pins to RLIMIT_MEMLOCK is the caller's as well: both come before this.
+ * pins to RLIMIT_MEMLOCK is the caller's as well: both come before this.  With a
+ * notifier vma_dma_map_set_lock() comes next.
  *
  * Return: the map, to be freed with vma_dma_map_free(), or an ERR_PTR:
- * -EINVAL for unknown flags, a device that is not PCI, or neither PIN nor a
- * notifier; -ENOMEM.
+ * -EINVAL for unknown flags, or neither PIN nor a notifier; -EOPNOTSUPP for a
+ * device whose DMA does not snoop the caches; -ENOMEM.
  */
 struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
 				      struct mmu_interval_notifier *notifier)
@@ -46,14 +55,17 @@ struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
 
 	if (flags & ~(VMA_DMA_MAP_FLAG_WRITE | VMA_DMA_MAP_FLAG_PIN))
 		return ERR_PTR(-EINVAL);
-	if (!dev_is_pci(dev) || (!notifier && !(flags & VMA_DMA_MAP_FLAG_PIN)))
+	if (!notifier && !(flags & VMA_DMA_MAP_FLAG_PIN))
 		return ERR_PTR(-EINVAL);
+	if (!dev_is_dma_coherent(dev))
+		return ERR_PTR(-EOPNOTSUPP);
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return ERR_PTR(-ENOMEM);
 	map->dev = dev;
 	map->flags = flags;
 	map->notifier = notifier;
+	INIT_LIST_HEAD(&map->promises);
 	map->dma.dev = dev;
 	map->dma.write = flags & VMA_DMA_MAP_FLAG_WRITE;
 	map->dma.translated = p2pmap_iommu_translates(dev);
@@ -63,12 +75,50 @@ struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_alloc);
 
+#ifdef CONFIG_LOCKDEP
+/*
+ * Notifiers run in reclaim.  Saying so now makes lockdep complain about the
+ * first allocation under the lock, and not about the first unlucky one.
+ */
+void vma_dma_map_set_lockdep(struct vma_dma_map *map, struct lockdep_map *lock)
+{
+	map->lock = lock;
+	fs_reclaim_acquire(GFP_KERNEL);
+	lock_map_acquire(lock);
+	lock_map_release(lock);
+	fs_reclaim_release(GFP_KERNEL);
+}
+EXPORT_SYMBOL_GPL(vma_dma_map_set_lockdep);
+
+static void assert_locked(const struct vma_dma_map *map)
+{
+	if (!debug_locks)
+		return;
+	WARN_ONCE(!map->lock, "p2pmap: no vma_dma_map_set_lock()\n");
+	WARN_ONCE(map->lock && !lock_is_held(map->lock),
+		  "p2pmap: without the lock that the notifier takes\n");
+}
+#else
+static void assert_locked(const struct vma_dma_map *map)
+{
+}
+#endif
+
+/* Give the DMA addresses back, whoever made them. */
+void p2pmap_map_unmap(struct vma_dma_map *map)
+{
+	p2pmap_dma_unmap(&map->dma);
+	if (map->dma.given)
+		p2pmap_promises_end(map);
+}
+
 /**
  * vma_dma_map_reset() - undo every prepare
  * @map: the map; not committed, or unmapped again.  It is as new afterwards
  */
 void vma_dma_map_reset(struct vma_dma_map *map)
 {
+	p2pmap_exporter_leave(map);
 	p2pmap_dma_free(&map->dma);
 	p2pmap_frames_release(&map->frames,
 			      map->flags & VMA_DMA_MAP_FLAG_WRITE);
@@ -85,7 +135,7 @@ EXPORT_SYMBOL_GPL(vma_dma_map_reset);
  */
 void vma_dma_map_free(struct vma_dma_map *map)
 {
-	p2pmap_dma_unmap(&map->dma);
+	p2pmap_map_unmap(map);
 	vma_dma_map_reset(map);
 	kfree(map);
 }
@@ -120,6 +170,7 @@ bool vma_dma_map_confirm(const struct vma_dma_map *map)
 {
 	if (!map->notifier || map->frames.pinned)
 		return true;
+	assert_locked(map);
 	if (mmu_interval_read_retry(map->notifier, map->seq))
 		return false;
 	if (map->dma.write && map->kind == P2PMAP_KIND_RAM)
@@ -127,6 +178,38 @@ bool vma_dma_map_confirm(const struct vma_dma_map *map)
 	return true;
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_confirm);
+
+/* An importer that is told of another mm or of less keeps what went. */
+static bool notifier_covers(const struct vma_dma_map *map,
+			    const struct vma_dma_request *request)
+{
+	const struct mmu_interval_notifier *notifier = map->notifier;
+
+	return !notifier || (notifier->mm == request->vma->vm_mm &&
+			     notifier->interval_tree.start <= request->start &&
+			     notifier->interval_tree.last >= request->end - 1);
+}
+
+/* All parts are of the kind of the first one, and follow each other. */
+static int prepare_kind(struct vma_dma_map *map,
+			const struct vma_dma_request *request)
+{
+	int kind = p2pmap_vma_kind(request->vma, request->start, map->flags,
+				   map->why);
+
+	if (kind < 0)
+		return kind;
+	if (map->kind_known && request->start != map->start + map->frames.length)
+		return -EINVAL;
+	if (map->kind_known && map->kind != kind)
+		return p2pmap_fail(map->why, -EINVAL, P2PMAP_REASON_MIXED,
+				   request->start);
+	if (!map->kind_known)
+		map->start = request->start;
+	map->kind = kind;
+	map->kind_known = true;
+	return 0;
+}
 
 /**
  * vma_dma_map_prepare() - collect the frames of a part of a VMA
@@ -137,34 +220,65 @@ EXPORT_SYMBOL_GPL(vma_dma_map_confirm);
  * @map: the map; parts follow each other and are of one kind
  *
  * Return: 0; -EAGAIN if the notifier fired (begin again); -EFAULT for
- * memory that no device may reach or that may not be written; -EOPNOTSUPP for
- * memory that is not supported so; -EINVAL for a part of another kind; -EINTR
- * after a fatal signal; -ENOMEM.  After an error the map is to be reset or freed.
+ * memory that no device may reach or that may not be written; -EPERM if its
+ * exporter refuses; -EOPNOTSUPP for memory that is not supported so; -EINVAL for
+ * a part of another kind or that the notifier does not cover; -EINTR after a
+ * fatal signal; -ENOMEM.  After an error the map is to be reset or freed.
  */
 int vma_dma_map_prepare(struct vm_area_struct *vma, unsigned long start,
 			unsigned long end, struct vma_dma_map *map)
 {
-	int kind;
+	const struct p2pmap_part part = {
+		.request = {
+			.vma = vma,
+			.start = start,
+			.end = end,
+			.flags = map->flags,
+			.importer = map->dev,
+		},
+		.notifier = map->notifier,
+		.seq = map->seq,
+		.why = map->why,
+	};
+	int rc;
 
+	mmap_assert_locked(vma->vm_mm);
 	if (!PAGE_ALIGNED(start | end) || start >= end ||
 	    start < vma->vm_start || end > vma->vm_end)
 		return -EINVAL;
-	kind = p2pmap_vma_kind(vma, start, map->flags, map->why);
-	if (kind < 0)
-		return kind;
-	if (map->kind_known && start != map->start + map->frames.length)
+	if (WARN_ON_ONCE(!notifier_covers(map, &part.request)))
 		return -EINVAL;
-	if (map->kind_known && map->kind != kind)
-		return p2pmap_fail(map->why, -EINVAL, P2PMAP_REASON_MIXED,
-				   start);
-	if (!map->kind_known)
-		map->start = start;
-	map->kind = kind;
-	map->kind_known = true;
-	return p2pmap_frames_add(&map->frames, vma, start, end, map->flags,
-				 map->notifier, map->seq, map->why);
+	rc = prepare_kind(map, &part.request);
+	if (!rc && map->kind == P2PMAP_KIND_BAR)
+		rc = p2pmap_exporter_join(map, &part);
+	return rc ? rc : p2pmap_frames_add(&map->frames, &part);
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_prepare);
+
+/* As p2pdma does: what is no PCI device does DMA by the one above it. */
+static struct pci_dev *pci_dev_of(struct device *dev)
+{
+	while (dev && !dev_is_pci(dev))
+		dev = dev->parent;
+	return dev ? to_pci_dev(dev) : NULL;
+}
+
+static int resolve_route(struct vma_dma_map *map)
+{
+	struct pci_dev *importer = pci_dev_of(map->dev);
+
+	if (map->dma.given) {
+		map->route = (struct p2pmap_route_info){
+			.type = P2PMAP_ROUTE_EXPORTER,
+		};
+		return 0;
+	}
+	if (!importer)
+		return p2pmap_fail(map->why, -EHOSTUNREACH,
+				   P2PMAP_REASON_NOT_PCI, 0);
+	return p2pmap_route_find(importer, map->bar.pdev, map->dma.translated,
+				 &map->route, map->why);
+}
 
 /**
  * vma_dma_map_resolve() - find exporter and route, allocate for commit
@@ -178,21 +292,15 @@ EXPORT_SYMBOL_GPL(vma_dma_map_prepare);
  */
 int vma_dma_map_resolve(struct vma_dma_map *map)
 {
-	int rc;
+	int rc = 0;
 
 	map->dma.kind = map->kind;
-	if (map->kind == P2PMAP_KIND_BAR) {
+	if (map->kind == P2PMAP_KIND_BAR)
 		rc = p2pmap_bar_find(&map->frames, map->start, &map->bar,
 				     map->why);
-		if (rc)
-			return rc;
-		rc = p2pmap_route_find(to_pci_dev(map->dev), map->bar.pdev,
-				       map->dma.translated, &map->route,
-				       map->why);
-		if (rc)
-			return rc;
-	}
-	return p2pmap_dma_prepare(&map->dma, &map->frames, map->why);
+	if (!rc && map->kind == P2PMAP_KIND_BAR)
+		rc = resolve_route(map);
+	return rc ? rc : p2pmap_dma_prepare(&map->dma, &map->frames, map->why);
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_resolve);
 
@@ -207,6 +315,8 @@ EXPORT_SYMBOL_GPL(vma_dma_map_resolve);
  */
 int vma_dma_map_commit(struct vma_dma_map *map)
 {
+	if (map->notifier && !map->frames.pinned)
+		assert_locked(map);
 	return p2pmap_dma_map(&map->dma, &map->frames, map->why);
 }
 EXPORT_SYMBOL_GPL(vma_dma_map_commit);
@@ -259,8 +369,9 @@ int vma_dma_map_range(struct vm_area_struct *vma, struct device *dev,
 	rc = vma_dma_map_prepare(vma, start, end, map);
 	if (!rc)
 		rc = vma_dma_map_resolve(map);
+	/* Nobody uses the addresses before confirm, so no lock is needed. */
 	if (!rc)
-		rc = vma_dma_map_commit(map);
+		rc = p2pmap_dma_map(&map->dma, &map->frames, map->why);
 	if (!rc && pa)
 		vma_dma_map_addresses(map, pa);
 	return rc;
@@ -290,7 +401,7 @@ void vma_dma_unmap_range(struct vm_area_struct *vma, struct device *dev,
 		return;
 	if (pa)
 		memset(pa, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*pa));
-	p2pmap_dma_unmap(&map->dma);
+	p2pmap_map_unmap(map);
 	vma_dma_map_reset(map);
 }
 EXPORT_SYMBOL_GPL(vma_dma_unmap_range);

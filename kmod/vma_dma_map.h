@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 struct device;
+struct lockdep_map;
 struct mmu_interval_notifier;
 struct vm_area_struct;
 
@@ -31,6 +32,29 @@ struct vma_dma_map;
 
 struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
 				      struct mmu_interval_notifier *notifier);
+
+/**
+ * vma_dma_map_set_lock() - name the lock that the notifier's callback takes
+ * @map: the map
+ * @lock: a mutex or whatever else lockdep knows
+ *
+ * For a map with a notifier, before anything else is done with it.  Costs
+ * nothing without lockdep; with it, confirm and commit complain if the lock is
+ * not held, and so does everything that allocates memory under it.
+ */
+#ifdef CONFIG_LOCKDEP
+#define vma_dma_map_set_lock(map, lock) \
+	vma_dma_map_set_lockdep(map, &(lock)->dep_map)
+void vma_dma_map_set_lockdep(struct vma_dma_map *map,
+			     struct lockdep_map *lock);
+#else
+#define vma_dma_map_set_lock(map, lock) \
+	do { \
+		(void)(map); \
+		(void)(lock); \
+	} while (0)
+#endif
+
 void vma_dma_map_reset(struct vma_dma_map *map);
 void vma_dma_map_free(struct vma_dma_map *map);
 

@@ -17,7 +17,7 @@
 
 struct p2pmap_generations {
 	u32 capacity; /* immutable */
-	u64 *page; /* immutable; its words are the mapping's lock's */
+	u64 *page; /* immutable; its words are their mappings' locks' */
 	u64 *last; /* context->lock; generation of a free slot */
 	unsigned long *used; /* context->lock */
 };
@@ -130,7 +130,7 @@ int p2pmap_slot_get(struct p2pmap_context *ctx, u32 *slot, u64 *generation)
 	return 0;
 }
 
-/* Show a generation; with the lock of the slot's mapping held. */
+/* Show a generation; from a callback of the slot's mapping. */
 void p2pmap_slot_set(struct p2pmap_context *ctx, u32 slot, u64 generation)
 {
 	if (slot != P2PMAP_NO_SLOT)

@@ -40,6 +40,8 @@ const char *p2pmap_route_name(uint32_t route)
 		return "switch";
 	case P2PMAP_ROUTE_HOST_BRIDGE:
 		return "host-bridge";
+	case P2PMAP_ROUTE_EXPORTER:
+		return "exporter";
 	}
 	return NULL;
 }

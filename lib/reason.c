@@ -144,6 +144,19 @@ static const struct words words[] = {
 					"map it with P2PMAP_MAP_PIN." },
 	[P2PMAP_REASON_TOO_BIG] = { "too-big",
 				    "The range is too big: map at most {0} bytes at a time." },
+	[P2PMAP_REASON_EXPORTER_REFUSES] = { "exporter-refuses",
+					     "The driver of the device whose memory lies at {addr} does not let "
+					     "this importer reach it. Only that driver can tell why: see its "
+					     "documentation and the kernel log." },
+	[P2PMAP_REASON_EXPORTER_REFUSES_WRITE] = { "exporter-refuses-write",
+						   "The driver of the device whose memory lies at {addr} does not let "
+						   "this importer write there. Map without WRITE." },
+	[P2PMAP_REASON_EXPORTER_HAS_NONE] = { "exporter-has-none",
+					      "The driver of the device that is mapped at {addr} has no memory "
+					      "behind it, or took it back. Ask that driver for memory first." },
+	[P2PMAP_REASON_NOT_PCI] = { "not-pci",
+				    "The importer is neither a PCI device nor part of one, so there is "
+				    "no route to device memory. Map RAM for it." },
 };
 /* clang-format on */
 

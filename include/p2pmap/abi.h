@@ -137,6 +137,12 @@ struct p2pmap_pci_addr {
  *	to be had
  * @P2PMAP_REASON_BUSY_MEMORY: the memory changed each time it was looked at
  * @P2PMAP_REASON_TOO_BIG: @value[0]: the largest size that can work, in bytes
+ * @P2PMAP_REASON_EXPORTER_REFUSES: @value[0]: an address in memory whose exporter
+ *	does not let this importer reach it
+ * @P2PMAP_REASON_EXPORTER_REFUSES_WRITE: as above, but without WRITE it might
+ * @P2PMAP_REASON_EXPORTER_HAS_NONE: @value[0]: an address behind which its
+ *	exporter has no memory (any more)
+ * @P2PMAP_REASON_NOT_PCI: the importer is no PCI device nor part of one
  */
 enum p2pmap_reason_code {
 	P2PMAP_REASON_NONE,
@@ -173,6 +179,10 @@ enum p2pmap_reason_code {
 	P2PMAP_REASON_IOVA_SPACE,
 	P2PMAP_REASON_BUSY_MEMORY,
 	P2PMAP_REASON_TOO_BIG,
+	P2PMAP_REASON_EXPORTER_REFUSES,
+	P2PMAP_REASON_EXPORTER_REFUSES_WRITE,
+	P2PMAP_REASON_EXPORTER_HAS_NONE,
+	P2PMAP_REASON_NOT_PCI,
 };
 
 /**
@@ -221,12 +231,14 @@ enum p2pmap_kind {
  * @P2PMAP_ROUTE_SAME: exporter and importer are the same device
  * @P2PMAP_ROUTE_SWITCH: straight through a switch
  * @P2PMAP_ROUTE_HOST_BRIDGE: up to the root complex and down again
+ * @P2PMAP_ROUTE_EXPORTER: by a way that the exporter's driver made
  */
 enum p2pmap_route {
 	P2PMAP_ROUTE_NONE,
 	P2PMAP_ROUTE_SAME,
 	P2PMAP_ROUTE_SWITCH,
 	P2PMAP_ROUTE_HOST_BRIDGE,
+	P2PMAP_ROUTE_EXPORTER,
 };
 
 /* struct p2pmap_info.flags */
@@ -404,9 +416,10 @@ struct p2pmap_extent {
  * waits for nobody else's memory.
  *
  * P2PMAP_MAP_PIN pins regular memory for the long term and charges it to
- * RLIMIT_MEMLOCK; P2PMAP_MAP_SINK and P2PMAP_MAP_RESTORE do not go with it, for
- * nothing of it is ever revoked.  Without it nothing is held: the kernel takes the memory away
- * when it pleases, after it has cut the importer off.
+ * RLIMIT_MEMLOCK; of device memory it is a promise that its exporter makes or
+ * refuses.  P2PMAP_MAP_SINK and P2PMAP_MAP_RESTORE do not go with it.  Without it
+ * nothing is held: the kernel takes the memory away when it pleases, after it has
+ * cut the importer off.
  *
  * Errors: all of the table above but ENOTTY.
  */
@@ -576,7 +589,7 @@ struct p2pmap_eventfd {
 #define P2PMAP_EVENT_SOFT_DIRTY (1 << 3) /* soft-dirty tracking began */
 #define P2PMAP_EVENT_EXIT (1 << 4) /* the process ended or called exec */
 #define P2PMAP_EVENT_DEVICE_GONE (1 << 5) /* importer or exporter is gone */
-#define P2PMAP_EVENT_WITHDRAWN (1 << 6) /* taken back by its exporter */
+#define P2PMAP_EVENT_WITHDRAWN (1 << 6) /* moved or taken back by its exporter */
 #define P2PMAP_EVENT_RESTORED (1 << 7) /* mapped again, by the kernel */
 
 /* struct p2pmap_event.flags */

@@ -246,6 +246,7 @@ static int map_tries(struct helper_file *file, bool steps)
 					file->noticed ? &file->notifier : NULL);
 		if (IS_ERR(map))
 			return PTR_ERR(map);
+		vma_dma_map_set_lock(map, &file->dma_lock);
 		file->map = map;
 		rc = steps ? map_in_steps(file) : map_at_once(file);
 		if (rc) {

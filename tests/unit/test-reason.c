@@ -78,7 +78,7 @@ static void every_code_has_a_text_and_a_name(void **state)
 					 *from == '_' ? '-' : tolower(*from));
 		codes++;
 	}
-	assert_int_equal(codes, P2PMAP_REASON_TOO_BIG + 1);
+	assert_int_equal(codes, P2PMAP_REASON_NOT_PCI + 1);
 }
 
 static void texts_say_what_the_reason_carries(void **state)
@@ -108,6 +108,10 @@ static void texts_say_what_the_reason_carries(void **state)
 		  { "needs 12288 more", "65535 of the 32512", "RLIMIT_MEMLOCK",
 		    "ulimit -l" } },
 		{ P2PMAP_REASON_TOO_BIG, { "32512 bytes" } },
+		{ P2PMAP_REASON_EXPORTER_REFUSES, { "0x7f00", "driver" } },
+		{ P2PMAP_REASON_EXPORTER_REFUSES_WRITE,
+		  { "0x7f00", "without WRITE" } },
+		{ P2PMAP_REASON_EXPORTER_HAS_NONE, { "0x7f00" } },
 		{ P2PMAP_REASON_NEEDS_PIN, { "P2PMAP_MAP_PIN" } },
 	};
 	struct p2pmap_reason reason = {
@@ -239,6 +243,8 @@ static void every_enum_has_names(void **state)
 	check_names("P2PMAP_KIND_", p2pmap_kind_name, none);
 	check_names("P2PMAP_ROUTE_", p2pmap_route_name, none);
 	check_names("P2PMAP_EVENT_", p2pmap_event_reason_name, flags);
+	assert_string_equal(p2pmap_route_name(P2PMAP_ROUTE_EXPORTER),
+			    "exporter");
 	assert_string_equal(p2pmap_route_name(P2PMAP_ROUTE_HOST_BRIDGE),
 			    "host-bridge");
 	assert_null(p2pmap_event_reason_name(P2PMAP_EVENT_UNMAPPED |
