@@ -13,6 +13,7 @@
 #ifdef CONFIG_X86
 #include <asm/processor.h>
 #endif
+#include <p2pmap/host-bridges.h>
 
 #include "range.h"
 
@@ -25,56 +26,36 @@ module_param_array(host_bridges, charp, &nr_host_bridges, 0444);
 MODULE_PARM_DESC(host_bridges,
 		 "VENDOR:DEVICE of host bridges that route peer-to-peer traffic though nobody lists them; a wrong one corrupts data");
 
-#define ANY_DEVICE 0xffff
+#define KNOWN_BRIDGE(_vendor, _device, _flags) \
+	{ .vendor = _vendor, .device = _device, .flags = _flags },
 
-/*
- * Host bridges, by the device that stands for them, which send peer-to-peer
- * traffic down again: the list of p2pdma in Linux 7.3.
- */
-static const struct {
+static const struct known_bridge {
 	u16 vendor;
 	u16 device;
-	bool same_bridge_only;
+	u32 flags;
 } known_bridges[] = {
-	/* Intel Xeon E5, Core i7 */
-	{ PCI_VENDOR_ID_INTEL, 0x3c00, true },
-	{ PCI_VENDOR_ID_INTEL, 0x3c01, true },
-	/* Intel Xeon E7 v3, Xeon E5 v3, Core i7 */
-	{ PCI_VENDOR_ID_INTEL, 0x2f00, true },
-	{ PCI_VENDOR_ID_INTEL, 0x2f01, true },
-	/* Intel Skylake-E */
-	{ PCI_VENDOR_ID_INTEL, 0x2030, false },
-	{ PCI_VENDOR_ID_INTEL, 0x2031, false },
-	{ PCI_VENDOR_ID_INTEL, 0x2032, false },
-	{ PCI_VENDOR_ID_INTEL, 0x2033, false },
-	{ PCI_VENDOR_ID_INTEL, 0x2020, false },
-	{ PCI_VENDOR_ID_INTEL, 0x09a2, false },
-	/* Intel DSA, IAA and QAT, which come first on root buses of their own */
-	{ PCI_VENDOR_ID_INTEL, 0x0b25, false },
-	{ PCI_VENDOR_ID_INTEL, 0x0cfe, false },
-	{ PCI_VENDOR_ID_INTEL, 0x11fb, false },
-	{ PCI_VENDOR_ID_INTEL, 0x1212, false },
-	{ PCI_VENDOR_ID_INTEL, 0x1216, false },
-	{ PCI_VENDOR_ID_INTEL, 0x4940, false },
-	{ PCI_VENDOR_ID_INTEL, 0x4942, false },
-	{ PCI_VENDOR_ID_INTEL, 0x4944, false },
-	{ PCI_VENDOR_ID_INTEL, 0x4946, false },
-	{ PCI_VENDOR_ID_INTEL, 0x4948, false },
-	/* Google */
-	{ 0x1ae0, ANY_DEVICE, false },
-	/* NVIDIA */
-	{ PCI_VENDOR_ID_NVIDIA, 0x2f95, false },
-	{ PCI_VENDOR_ID_NVIDIA, 0x2f96, false },
-	{ PCI_VENDOR_ID_NVIDIA, 0x2f97, false },
-	{ PCI_VENDOR_ID_NVIDIA, 0x2f98, false },
+	P2PMAP_HOST_BRIDGES(KNOWN_BRIDGE)
 };
+
+static const struct known_bridge *known_bridge_find(const struct pci_dev *root)
+{
+	const struct known_bridge *known;
+
+	for (known = known_bridges;
+	     known < known_bridges + ARRAY_SIZE(known_bridges); known++)
+		if (known->vendor == root->vendor &&
+		    (known->device == root->device ||
+		     known->device == P2PMAP_HOST_BRIDGE_ANY_DEVICE))
+			return known;
+	return NULL;
+}
 
 /* Any AMD Zen or later sends peer-to-peer traffic down again. */
 static bool cpu_routes(void)
 {
 #ifdef CONFIG_X86
 	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD &&
-	       boot_cpu_data.x86 >= 0x17;
+	       boot_cpu_data.x86 >= P2PMAP_HOST_BRIDGE_CPU_FAMILY;
 #else
 	return false;
 #endif
@@ -127,22 +108,18 @@ static int host_bridge_refuse(struct pci_dev *root, u32 code,
 static int root_check(struct pci_dev *root, bool same_bridge,
 		      struct p2pmap_reason *why)
 {
-	unsigned int i;
+	const struct known_bridge *known = known_bridge_find(root);
+	u32 code = P2PMAP_REASON_NO_ROUTE_HOST_BRIDGE;
 
-	for (i = 0; i < ARRAY_SIZE(known_bridges); i++) {
-		if (known_bridges[i].vendor != root->vendor ||
-		    (known_bridges[i].device != root->device &&
-		     known_bridges[i].device != ANY_DEVICE))
-			continue;
-		if (same_bridge || !known_bridges[i].same_bridge_only)
-			return 0;
-		return host_bridge_refuse(root, P2PMAP_REASON_NO_ROUTE_DISTINCT,
-					  why);
-	}
+	if (known && !(known->flags & P2PMAP_HOST_BRIDGE_SAME_ONLY))
+		return 0;
+	if (known && same_bridge)
+		return 0;
 	if (administrator_admits(root))
 		return 0;
-	return host_bridge_refuse(root, P2PMAP_REASON_NO_ROUTE_HOST_BRIDGE,
-				  why);
+	if (known)
+		code = P2PMAP_REASON_NO_ROUTE_DISTINCT;
+	return host_bridge_refuse(root, code, why);
 }
 
 static int host_bridge_check(struct pci_dev *pdev, bool same_bridge,
