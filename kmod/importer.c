@@ -164,22 +164,34 @@ static int importer_attach_locked(struct p2pmap_importer *importer,
 static struct pci_dev *importer_find(const struct p2pmap_pci_addr *addr,
 				     struct p2pmap_reason *why, int *rc)
 {
-	struct pci_dev *pdev;
+	struct pci_dev *pdev = p2pmap_pcidev_find(addr, why, rc);
 
-	why->pci = *addr;
-	pdev = pci_get_domain_bus_and_slot(addr->domain, addr->bus,
-					   addr->devfn);
-	if (!pdev) {
-		*rc = p2pmap_fail(why, -ENODEV, P2PMAP_REASON_NO_SUCH_DEVICE,
-				  0);
-		return NULL;
-	}
-	*rc = 0;
-	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
-		*rc = p2pmap_fail(why, -EINVAL, P2PMAP_REASON_BRIDGE, 0);
-	else if (!capable(CAP_SYS_RAWIO) && !list_allows(pdev))
+	if (!*rc && !capable(CAP_SYS_RAWIO) && !list_allows(pdev))
 		*rc = p2pmap_fail(why, -EPERM, P2PMAP_REASON_NOT_ALLOWED, 0);
 	return pdev;
+}
+
+static enum p2pmap_dma_mode dma_mode(bool translated)
+{
+	return translated ? P2PMAP_DMA_TRANSLATED : P2PMAP_DMA_DIRECT;
+}
+
+/*
+ * Could this device be attached, and what are its DMA addresses just now?  Any
+ * caller may ask, so one that waits for a driver's probe can be interrupted.
+ */
+int p2pmap_importer_mode(struct pci_dev *pdev, enum p2pmap_dma_mode *mode,
+			 struct p2pmap_reason *why)
+{
+	int rc;
+
+	if (device_lock_interruptible(&pdev->dev))
+		return -ERESTARTSYS;
+	rc = importer_check(pdev, why);
+	if (!rc)
+		*mode = dma_mode(p2pmap_iommu_translates(&pdev->dev));
+	device_unlock(&pdev->dev);
+	return rc;
 }
 
 static void importer_free(struct kref *ref)
@@ -231,8 +243,7 @@ static int importer_install(struct p2pmap_call *call,
 	if (rc)
 		return rc;
 	cmd->out_id = importer->object.id;
-	cmd->out_mode = importer->translated ? P2PMAP_DMA_TRANSLATED :
-					       P2PMAP_DMA_DIRECT;
+	cmd->out_mode = dma_mode(importer->translated);
 	cmd->out_flags = importer->enforced ? P2PMAP_IMPORTER_ENFORCED : 0;
 	cmd->out_group = p2pmap_iommu_group(dev);
 	cmd->out_dma_mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);

@@ -131,6 +131,8 @@ static const struct ioctl_entry {
 	      offsetof(struct p2pmap_remap, reason)),
 	IOCTL(WATCH, p2pmap_watch, reserved, p2pmap_ioctl_watch, 0, NO_REASON),
 	IOCTL(EVENTFD, p2pmap_eventfd, fd, p2pmap_ioctl_eventfd, 0, NO_REASON),
+	IOCTL(ROUTE, p2pmap_route_query, reason, p2pmap_ioctl_route, 0,
+	      offsetof(struct p2pmap_route_query, reason)),
 };
 
 union any_command {
@@ -141,6 +143,7 @@ union any_command {
 	struct p2pmap_extents extents;
 	struct p2pmap_status status;
 	struct p2pmap_remap remap;
+	struct p2pmap_route_query route;
 };
 
 /* Best effort: the errno stands whether or not the reason arrives. */

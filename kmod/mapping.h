@@ -64,6 +64,8 @@ extern struct rw_semaphore p2pmap_devices_lock;
 struct p2pmap_device *p2pmap_device_get(struct pci_dev *pdev);
 void p2pmap_device_put(struct p2pmap_device *device);
 bool p2pmap_device_present(struct pci_dev *pdev);
+struct pci_dev *p2pmap_pcidev_find(const struct p2pmap_pci_addr *addr,
+				   struct p2pmap_reason *why, int *rc);
 int p2pmap_devices_show_kept(char *buffer);
 int p2pmap_pcidev_init(void);
 void p2pmap_pcidev_exit(void);

@@ -98,6 +98,27 @@ bool p2pmap_device_present(struct pci_dev *pdev)
 	return found == pdev;
 }
 
+/*
+ * The device at @addr, with a reference, or NULL.  No bridge: that is refused
+ * in @rc, and still returned, for the caller to put.
+ */
+struct pci_dev *p2pmap_pcidev_find(const struct p2pmap_pci_addr *addr,
+				   struct p2pmap_reason *why, int *rc)
+{
+	struct pci_dev *pdev;
+
+	why->pci = *addr;
+	pdev = pci_get_domain_bus_and_slot(addr->domain, addr->bus,
+					   addr->devfn);
+	*rc = 0;
+	if (!pdev)
+		*rc = p2pmap_fail(why, -ENODEV, P2PMAP_REASON_NO_SUCH_DEVICE,
+				  0);
+	else if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+		*rc = p2pmap_fail(why, -EINVAL, P2PMAP_REASON_BRIDGE, 0);
+	return pdev;
+}
+
 /* A line, for sysfs, for each importer that pages are kept in quarantine for. */
 int p2pmap_devices_show_kept(char *buffer)
 {

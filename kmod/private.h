@@ -106,6 +106,8 @@ struct p2pmap_importer {
 
 int p2pmap_ioctl_attach(struct p2pmap_call *call);
 int p2pmap_ioctl_detach(struct p2pmap_call *call);
+int p2pmap_importer_mode(struct pci_dev *pdev, enum p2pmap_dma_mode *mode,
+			 struct p2pmap_reason *why);
 void p2pmap_importer_put(struct p2pmap_importer *importer);
 void p2pmap_importer_exit(void);
 
@@ -147,6 +149,7 @@ int p2pmap_range_judge(const struct p2pmap_importer *importer, u32 flags,
 
 /* query.c */
 int p2pmap_ioctl_query(struct p2pmap_call *call);
+int p2pmap_ioctl_route(struct p2pmap_call *call);
 
 /* handle.c */
 struct p2pmap_handle {

@@ -2,8 +2,11 @@
 /*
  * QUERY: what is mapped at a range, and would MAP take it?  It faults nothing
  * in, charges nothing and leaves nothing behind.
+ *
+ * ROUTE: which way would MAP find between two devices?  It needs neither.
  */
 #include <linux/mm.h>
+#include <linux/pci.h>
 
 #include "private.h"
 
@@ -118,5 +121,46 @@ int p2pmap_ioctl_query(struct p2pmap_call *call)
 	rc = query(call, importer);
 	if (importer)
 		p2pmap_importer_put(importer);
+	return rc;
+}
+
+static int route(struct p2pmap_call *call, struct pci_dev *importer,
+		 struct pci_dev *exporter)
+{
+	struct p2pmap_route_query *cmd = call->cmd;
+	struct p2pmap_route_info route;
+	enum p2pmap_dma_mode mode;
+	int rc;
+
+	rc = p2pmap_importer_mode(importer, &mode, &call->why);
+	if (!rc)
+		rc = p2pmap_route_find(importer, exporter,
+				       mode == P2PMAP_DMA_TRANSLATED, &route,
+				       &call->why);
+	if (rc)
+		return rc;
+	cmd->out_route = route.type;
+	cmd->out_distance = route.distance;
+	cmd->out_mode = mode;
+	return p2pmap_respond(call);
+}
+
+int p2pmap_ioctl_route(struct p2pmap_call *call)
+{
+	struct pci_dev *importer, *exporter = NULL;
+	struct p2pmap_route_query *cmd = call->cmd;
+	int rc;
+
+	if (cmd->flags)
+		return -EOPNOTSUPP;
+	if (cmd->importer.reserved || cmd->exporter.reserved || cmd->reserved)
+		return -EINVAL;
+	importer = p2pmap_pcidev_find(&cmd->importer, &call->why, &rc);
+	if (!rc)
+		exporter = p2pmap_pcidev_find(&cmd->exporter, &call->why, &rc);
+	if (!rc)
+		rc = route(call, importer, exporter);
+	pci_dev_put(exporter);
+	pci_dev_put(importer);
 	return rc;
 }

@@ -30,8 +30,8 @@ static const struct words words[] = {
 					   "There is no PCI device {pci}: look for its address with "
 					   "\"lspci -D\"." },
 	[P2PMAP_REASON_BRIDGE] = { "bridge",
-				   "{pci} is a bridge, which does no DMA of its own: name the "
-				   "device behind it that does." },
+				   "{pci} is a bridge, which does no DMA and exports no memory of "
+				   "its own: name the device behind it that does." },
 	[P2PMAP_REASON_NO_DRIVER] = { "no-driver",
 				      "{pci} has no driver bound: bind its own driver, or "
 				      "uio_pci_generic to drive it from userspace." },

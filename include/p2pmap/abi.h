@@ -63,6 +63,7 @@
 #define P2PMAP_IOC_REMAP _IO(P2PMAP_IOC_MAGIC, 0x08)
 #define P2PMAP_IOC_WATCH _IO(P2PMAP_IOC_MAGIC, 0x09)
 #define P2PMAP_IOC_EVENTFD _IO(P2PMAP_IOC_MAGIC, 0x0a)
+#define P2PMAP_IOC_ROUTE _IO(P2PMAP_IOC_MAGIC, 0x0b)
 
 /**
  * struct p2pmap_pci_addr - the address of a PCI device
@@ -85,7 +86,8 @@ struct p2pmap_pci_addr {
  *
  * @P2PMAP_REASON_NONE: the errno says it all
  * @P2PMAP_REASON_NO_SUCH_DEVICE: @pci: no such PCI device
- * @P2PMAP_REASON_BRIDGE: @pci: is a bridge, which does no DMA of its own
+ * @P2PMAP_REASON_BRIDGE: @pci: is a bridge, which does no DMA and exports no
+ *	memory of its own
  * @P2PMAP_REASON_NO_DRIVER: @pci: has no driver bound
  * @P2PMAP_REASON_FOREIGN_OWNER: @pci: its driver manages DMA itself (VFIO), or
  *	its IOMMU domain is not the one of the DMA API
@@ -580,6 +582,40 @@ struct p2pmap_watch {
 struct p2pmap_eventfd {
 	__u32 size;
 	__s32 fd;
+};
+
+/**
+ * struct p2pmap_route_query - P2PMAP_IOC_ROUTE: is there a way between two
+ *	devices?
+ * @size: sizeof(struct p2pmap_route_query)
+ * @flags: must be zero
+ * @importer: the device that would do DMA
+ * @exporter: the device whose memory it would reach
+ * @out_route: enum p2pmap_route
+ * @out_distance: bridges between the two, as p2pdma counts them
+ * @out_mode: enum p2pmap_dma_mode: what the importer's DMA addresses are now
+ * @reserved: must be zero
+ * @reason: 0, or address of a struct p2pmap_reason
+ *
+ * Answers what MAP would find between the two as they are now: the way depends
+ * on the importer's IOMMU domain, which its driver may have changed, and on ACS
+ * controls.  Nothing is attached or mapped, and no privilege is needed.  It
+ * says nothing of whether this caller may map, nor of masks and BARs.
+ *
+ * Errors: EHOSTUNREACH (no route, with the reasons of MAP), ENODEV (no such
+ * device, the importer has no driver), EINVAL (a bridge), EBUSY (VFIO),
+ * EOPNOTSUPP (not coherent, untrusted), EPERM.
+ */
+struct p2pmap_route_query {
+	__u32 size;
+	__u32 flags;
+	struct p2pmap_pci_addr importer;
+	struct p2pmap_pci_addr exporter;
+	__u32 out_route;
+	__u32 out_distance;
+	__u32 out_mode;
+	__u32 reserved;
+	__aligned_u64 reason;
 };
 
 /* struct p2pmap_event.reasons */

@@ -28,6 +28,7 @@ union command {
 	struct p2pmap_remap remap;
 	struct p2pmap_watch watch;
 	struct p2pmap_eventfd eventfd;
+	struct p2pmap_route_query route;
 };
 
 /* Ids and memory that a valid call of each kind can name. */
@@ -59,7 +60,7 @@ struct call {
 	uint32_t size;
 	void (*fill)(const struct world *world, union command *command);
 	size_t flags;
-	size_t reserved[2];
+	size_t reserved[3];
 	size_t id;
 	size_t reason;
 	bool mapped_only;
@@ -144,6 +145,13 @@ static void fill_eventfd(const struct world *world, union command *command)
 {
 	(void)world;
 	command->eventfd.fd = -1;
+}
+
+/* A device that reaches itself: a way there is, in every machine. */
+static void fill_route(const struct world *world, union command *command)
+{
+	command->route.importer = world->lab->edu_pci;
+	command->route.exporter = world->lab->edu_pci;
 }
 
 static const struct call calls[] = {
@@ -241,6 +249,17 @@ static const struct call calls[] = {
 		.number = P2PMAP_IOC_EVENTFD,
 		.size = sizeof(struct p2pmap_eventfd),
 		.fill = fill_eventfd,
+	},
+	{
+		.name = "ROUTE",
+		.number = P2PMAP_IOC_ROUTE,
+		.size = sizeof(struct p2pmap_route_query),
+		.fill = fill_route,
+		.flags = FIELD(p2pmap_route_query, flags),
+		.reserved = { FIELD(p2pmap_route_query, reserved),
+			      FIELD(p2pmap_route_query, importer.devfn) + 1,
+			      FIELD(p2pmap_route_query, exporter.devfn) + 1 },
+		.reason = FIELD(p2pmap_route_query, reason),
 	},
 };
 
@@ -408,7 +427,7 @@ static void unknown_flags_are_eopnotsupp(void **state)
 static void case_reserved(const struct world *world, const struct call *call,
 			  union command *command)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		if (!call->reserved[i])
 			continue;
 		prepare(world, call, command);

@@ -448,6 +448,7 @@ static int use_the_parents_context(void *arg)
 		{ P2PMAP_IOC_REMAP, sizeof(struct p2pmap_remap) },
 		{ P2PMAP_IOC_WATCH, sizeof(struct p2pmap_watch) },
 		{ P2PMAP_IOC_EVENTFD, sizeof(struct p2pmap_eventfd) },
+		{ P2PMAP_IOC_ROUTE, sizeof(struct p2pmap_route_query) },
 	};
 	struct lab *lab = arg;
 	uint32_t words[64];
