@@ -465,6 +465,54 @@ P2PMAP_API int p2pmap_context_query(struct p2pmap_context *ctx,
 				    struct p2pmap_reason *reason);
 
 /**
+ * struct p2pmap_route_info - the way from one device to another
+ * @size: sizeof(struct p2pmap_route_info)
+ * @route: enum p2pmap_route
+ * @distance: bridges between the two, as the kernel's p2pdma counts them; the
+ *	less the nearer
+ * @mode: enum p2pmap_dma_mode: what the importer's DMA addresses are now
+ *
+ * Since: 0.1
+ */
+struct p2pmap_route_info {
+	uint32_t size;
+	uint32_t route;
+	uint32_t distance;
+	uint32_t mode;
+};
+
+/**
+ * p2pmap_context_route() - is there a way from one device to another?
+ * @ctx: the context
+ * @importer: address of the device that would do DMA
+ * @exporter: address of the device whose memory it would reach
+ * @info: result; its field size must be set, the rest is overwritten
+ * @reason: why there is none, or NULL; its field size must be set
+ *
+ * Says what p2pmap_mapping_map() would find between the two as they are now;
+ * nothing is attached or mapped, and it takes no privilege beyond the open
+ * node.  Whether this caller may map is another question.  The importer needs a
+ * driver, whose IOMMU domain decides which way its DMA goes; the exporter needs
+ * none.
+ *
+ * Context: Any thread.
+ * Return: 0, or
+ * * -EHOSTUNREACH: no route; @reason names the bridge in the way
+ * * -ENODEV: no such device, or the importer has no driver
+ * * -EINVAL: a bridge; or the size of @info or @reason is too small
+ * * -EBUSY: VFIO or another owner manages the importer's DMA
+ * * -EOPNOTSUPP: the importer's DMA is not coherent, or it is not trusted
+ * * -EPERM: the context belongs to another process
+ * * -ENOTTY: the module is older than this call
+ * Since: 0.1
+ */
+P2PMAP_API int p2pmap_context_route(struct p2pmap_context *ctx,
+				    const struct p2pmap_pci_addr *importer,
+				    const struct p2pmap_pci_addr *exporter,
+				    struct p2pmap_route_info *info,
+				    struct p2pmap_reason *reason);
+
+/**
  * struct p2pmap_map_opts - options of p2pmap_mapping_map()
  * @size: sizeof(struct p2pmap_map_opts)
  * @cookie: the caller's, comes back with each event of the mapping

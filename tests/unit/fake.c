@@ -175,6 +175,14 @@ static void do_query(struct p2pmap_query *query)
 	query->out_bar_offset = 0x5000;
 }
 
+static void do_route(struct p2pmap_route_query *route)
+{
+	fake.route = *route;
+	route->out_route = P2PMAP_ROUTE_SWITCH;
+	route->out_distance = 4;
+	route->out_mode = P2PMAP_DMA_DIRECT;
+}
+
 static void do_remap(struct p2pmap_remap *remap)
 {
 	fake.remap = *remap;
@@ -234,6 +242,9 @@ static void succeed(unsigned long request, void *arg)
 	case P2PMAP_IOC_EVENTFD:
 		fake.eventfd = *(struct p2pmap_eventfd *)arg;
 		break;
+	case P2PMAP_IOC_ROUTE:
+		do_route(arg);
+		break;
 	default:
 		fail_msg("the module has no ioctl 0x%lx", request);
 	}
@@ -251,6 +262,8 @@ static void write_reason(unsigned long request, void *arg)
 		to = ((struct p2pmap_map *)arg)->reason;
 	else if (request == P2PMAP_IOC_REMAP)
 		to = ((struct p2pmap_remap *)arg)->reason;
+	else if (request == P2PMAP_IOC_ROUTE)
+		to = ((struct p2pmap_route_query *)arg)->reason;
 	if (to && fake.why.code) {
 		fake.why.size = sizeof(fake.why);
 		memcpy((void *)(uintptr_t)to, &fake.why, sizeof(fake.why));

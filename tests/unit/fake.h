@@ -56,6 +56,7 @@ struct fake {
 	size_t last_read_size;
 	struct p2pmap_attach attach;
 	struct p2pmap_query query;
+	struct p2pmap_route_query route;
 	struct p2pmap_map map;
 	struct p2pmap_remap remap;
 	struct p2pmap_eventfd eventfd;

@@ -280,6 +280,80 @@ static void sets_an_eventfd(void **state)
 	p2pmap_context_close(ctx);
 }
 
+static const struct p2pmap_pci_addr route_importer = { .bus = 2, .devfn = 8 };
+static const struct p2pmap_pci_addr route_exporter = { .domain = 1, .bus = 3 };
+
+static void route_asks_and_answers(void **state)
+{
+	struct p2pmap_context *ctx = fake_context(0);
+	struct {
+		struct p2pmap_route_info known;
+		uint64_t later;
+	} newer = { .known = { .size = sizeof(newer) }, .later = 7 };
+	struct p2pmap_route_info info = { .size = 12, .mode = 77 };
+
+	(void)state;
+	assert_int_equal(p2pmap_context_route(ctx, &route_importer,
+					      &route_exporter, &newer.known,
+					      NULL),
+			 0);
+	assert_int_equal(fake.route.size, sizeof(fake.route));
+	assert_int_equal(fake.route.flags, 0);
+	assert_int_equal(fake.route.reserved, 0);
+	assert_memory_equal(&fake.route.importer, &route_importer,
+			    sizeof(route_importer));
+	assert_memory_equal(&fake.route.exporter, &route_exporter,
+			    sizeof(route_exporter));
+	assert_int_equal(newer.known.size, sizeof(newer));
+	assert_int_equal(newer.known.route, P2PMAP_ROUTE_SWITCH);
+	assert_int_equal(newer.known.distance, 4);
+	assert_int_equal(newer.known.mode, P2PMAP_DMA_DIRECT);
+	assert_int_equal(newer.later, 0);
+	/* As long as an older caller knows it. */
+	assert_int_equal(p2pmap_context_route(ctx, &route_importer,
+					      &route_exporter, &info, NULL),
+			 0);
+	assert_int_equal(info.distance, 4);
+	assert_int_equal(info.mode, 77);
+	p2pmap_context_close(ctx);
+}
+
+static void route_fails_with_its_reason(void **state)
+{
+	struct p2pmap_reason reason = { .size = sizeof(reason) };
+	struct p2pmap_route_info info = { .size = sizeof(info), .route = 77 };
+	struct p2pmap_context *ctx = fake_context(0);
+
+	(void)state;
+	fake.error[NR(P2PMAP_IOC_ROUTE)] = -EHOSTUNREACH;
+	fake.why.code = P2PMAP_REASON_NO_ROUTE_ACS;
+	fake.why.detail = 0xc;
+	assert_int_equal(p2pmap_context_route(ctx, &route_importer,
+					      &route_exporter, &info, &reason),
+			 -EHOSTUNREACH);
+	assert_int_equal(reason.code, P2PMAP_REASON_NO_ROUTE_ACS);
+	assert_int_equal(reason.detail, 0xc);
+	assert_int_equal(info.route, 77);
+	assert_non_null(
+		strstr(fake.log, "0000:02:01.0 has no route to 0001:03:00.0"));
+	assert_non_null(strstr(fake.log, "redirect"));
+	assert_int_equal(p2pmap_context_route(ctx, &route_importer,
+					      &route_exporter, &info, NULL),
+			 -EHOSTUNREACH);
+
+	info.size = 7;
+	assert_int_equal(p2pmap_context_route(ctx, &route_importer,
+					      &route_exporter, &info, &reason),
+			 -EINVAL);
+	info.size = sizeof(info);
+	reason.size = 2;
+	assert_int_equal(p2pmap_context_route(ctx, &route_importer,
+					      &route_exporter, &info, &reason),
+			 -EINVAL);
+	assert_int_equal(fake.nr_ioctl[NR(P2PMAP_IOC_ROUTE)], 2);
+	p2pmap_context_close(ctx);
+}
+
 /* The real system calls, as far as they go without the module. */
 static void real_nodes_that_are_not_p2pmap(void **state)
 {
@@ -328,6 +402,8 @@ int main(void)
 		FAKE_TEST(close_in_a_child_leaves_the_page_alone),
 		FAKE_TEST(info_is_as_long_as_the_caller_knows_it),
 		FAKE_TEST(sets_an_eventfd),
+		FAKE_TEST(route_asks_and_answers),
+		FAKE_TEST(route_fails_with_its_reason),
 		FAKE_TEST(real_nodes_that_are_not_p2pmap),
 		FAKE_TEST(the_version_is_the_build_s),
 	};
