@@ -317,6 +317,13 @@ static void invalidated(struct vma_dma_mapping *mapping,
 	}
 }
 
+/* To stop a device, or to undo what an exporter made, may take a while. */
+static bool may_wait(const struct vma_dma_mapping *mapping)
+{
+	return mapping->state == P2PMAP_MAPPING_MAPPED &&
+	       (mapping->map->dma.given || mapping->ops->device_obeys);
+}
+
 static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
 			       const struct mmu_notifier_range *range,
 			       unsigned long seq)
@@ -324,12 +331,14 @@ static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
 	struct vma_dma_mapping *mapping =
 		container_of(notifier, struct vma_dma_mapping, notifier);
 
-	/* Who stops a device, or what an exporter undoes, may have to wait. */
 	if (mmu_notifier_range_blockable(range))
 		mutex_lock(&mapping->lock);
-	else if (mapping->ops->device_obeys ||
-		 !mutex_trylock(&mapping->lock))
+	else if (!mutex_trylock(&mapping->lock))
 		return false;
+	if (!mmu_notifier_range_blockable(range) && may_wait(mapping)) {
+		mutex_unlock(&mapping->lock);
+		return false;
+	}
 	mmu_interval_set_seq(notifier, seq);
 	if (mapping->state == P2PMAP_MAPPING_MAPPED)
 		invalidated(mapping, range);
@@ -426,6 +435,9 @@ void vma_dma_export_unregister(struct vma_dma_exporter *exporter)
 		mutex_lock(&mapping->lock);
 		if (mapping->state == P2PMAP_MAPPING_MAPPED)
 			withdraw(mapping, P2PMAP_EVENT_WITHDRAWN);
+		/* Nobody is left who could keep the promise. */
+		if (p2pmap_mapping_pinned(mapping))
+			mapping->exporter_gone = true;
 		mutex_unlock(&mapping->lock);
 		p2pmap_promises_end(mapping->map);
 	}
