@@ -78,21 +78,23 @@ static bool administrator_admits(struct pci_dev *root)
 }
 
 /*
- * The device that stands for a host bridge: devfn 00.0, or a root port where
- * there is none.  With a reference, or NULL.
+ * The device that stands for a host bridge: the first one on its root bus, if
+ * that is at 00.0 or a root port.  With a reference, or NULL.
  */
 static struct pci_dev *host_bridge_root(struct pci_dev *pdev)
 {
 	struct pci_bus *bus = pci_find_host_bridge(pdev->bus)->bus;
-	struct pci_dev *root = pci_get_slot(bus, PCI_DEVFN(0, 0));
+	struct pci_dev *root = NULL;
 
-	if (root)
-		return root;
 	for_each_pci_dev(root)
-		if (root->bus == bus &&
-		    pci_pcie_type(root) == PCI_EXP_TYPE_ROOT_PORT)
-			return root;
-	return NULL;
+		if (root->bus == bus)
+			break;
+	if (root && root->devfn != PCI_DEVFN(0, 0) &&
+	    pci_pcie_type(root) != PCI_EXP_TYPE_ROOT_PORT) {
+		pci_dev_put(root);
+		return NULL;
+	}
+	return root;
 }
 
 static int host_bridge_refuse(struct pci_dev *root, u32 code,

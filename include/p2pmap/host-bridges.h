@@ -9,9 +9,10 @@
  *           P2PMAP_HOST_BRIDGES(ENTRY)
  *   };
  *
- * A host bridge is known by its root device: the one at 00.0 of its root bus,
- * or, where there is none, the first root port on that bus.  It is good if one
- * of these holds, as kmod/route.c decides:
+ * A host bridge is known by its root device: the first one on its root bus, if
+ * that is at 00.0 or a root port; another one stands for nothing, and then only
+ * the processor counts.  The bridge is good if one of these holds, as
+ * kmod/route.c decides:
  *
  *   - the processor is P2PMAP_HOST_BRIDGE_CPU_VENDOR's, of the family
  *     P2PMAP_HOST_BRIDGE_CPU_FAMILY or a later one (x86 only);
