@@ -203,6 +203,121 @@ static void root_ports_apart_are_a_route_if_admitted(void **state)
 	munmap(range, PAGE);
 }
 
+/* ROUTE: asked for without attaching anything */
+
+static void check_ask(struct lab *lab, const char *importer,
+		      const char *exporter, int error, uint32_t code,
+		      const char *named)
+{
+	struct p2pmap_route_info info = { .size = sizeof(info) };
+	struct p2pmap_pci_addr from, to, pci;
+
+	assert_int_equal(p2pmap_pci_parse(importer, &from), 0);
+	assert_int_equal(p2pmap_pci_parse(exporter, &to), 0);
+	assert_int_equal(-p2pmap_context_route(lab->ctx, &from, &to, &info,
+					       &lab->reason),
+			 error);
+	if (!error)
+		return;
+	assert_int_equal(lab->reason.code, code);
+	assert_int_equal(p2pmap_pci_parse(named, &pci), 0);
+	assert_memory_equal(&lab->reason.pci, &pci, sizeof(pci));
+}
+
+static void what_is_no_device_or_a_bridge_has_no_route(void **state)
+{
+	static const char none[] = "0000:7f:1f.7", bridge[] = "0000:00:02.0";
+	struct lab *lab = *state;
+	const char *edu = lab->edu_address;
+
+	check_ask(lab, none, lab->ivshmem_address, ENODEV,
+		  P2PMAP_REASON_NO_SUCH_DEVICE, none);
+	check_ask(lab, edu, none, ENODEV, P2PMAP_REASON_NO_SUCH_DEVICE, none);
+	check_ask(lab, "ffffffff:00:00.0", edu, ENODEV,
+		  P2PMAP_REASON_NO_SUCH_DEVICE, "ffffffff:00:00.0");
+	check_ask(lab, bridge, edu, EINVAL, P2PMAP_REASON_BRIDGE, bridge);
+	check_ask(lab, edu, bridge, EINVAL, P2PMAP_REASON_BRIDGE, bridge);
+}
+
+/* Its DMA is what its driver makes of it; an exporter needs none. */
+static void an_importer_without_an_ordinary_driver_has_no_route(void **state)
+{
+	struct lab *lab = *state;
+	const char *ivshmem = lab->ivshmem_address;
+
+	check_ask(lab, lab->edu_address, ivshmem, 0, 0, NULL);
+	check_ask(lab, ivshmem, lab->edu_address, ENODEV,
+		  P2PMAP_REASON_NO_DRIVER, ivshmem);
+	assert_int_equal(bind_driver("pci-stub", ivshmem), 0);
+	check_ask(lab, ivshmem, lab->edu_address, EBUSY,
+		  P2PMAP_REASON_FOREIGN_OWNER, ivshmem);
+	assert_int_equal(bind_driver("uio_pci_generic", ivshmem), 0);
+	check_ask(lab, ivshmem, lab->edu_address, 0, 0, NULL);
+	assert_int_equal(bind_driver("none", ivshmem), 0);
+	/* The last driver turned it off. */
+	assert_int_equal(sysfs_write(ivshmem, "enable", "1"), 0);
+}
+
+static int ask_as_a_user(void *arg)
+{
+	struct lab *lab = arg;
+	struct p2pmap_route_info info = { .size = sizeof(info) };
+	struct p2pmap_pci_addr to;
+
+	return p2pmap_pci_parse(lab->ivshmem_address, &to) ||
+	       p2pmap_context_route(lab->ctx, &lab->edu_pci, &to, &info,
+				    NULL) ||
+	       info.distance != 4;
+}
+
+static void whoever_has_the_node_open_may_ask_and_nothing_stays(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_int_equal(as_user(USER_UID, ask_as_a_user, lab), 0);
+	assert_int_equal(context_info(lab->ctx).out_importers, 1);
+	assert_int_equal(context_info(lab->ctx).out_mappings, 0);
+}
+
+/* Its domain is asked for with the driver held, or not at all. */
+static void asking_while_the_importers_driver_comes_and_goes(void **state)
+{
+	struct lab *lab = *state;
+	struct p2pmap_route_info info = { .size = sizeof(info) };
+	const char *ivshmem = lab->ivshmem_address;
+	struct p2pmap_pci_addr from;
+	unsigned int with = 0, without = 0;
+	uint64_t end = now_ms() + 2000;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(p2pmap_pci_parse(ivshmem, &from), 0);
+	assert_int_equal(
+		sysfs_write(ivshmem, "driver_override", "uio_pci_generic"), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	while (!pid && now_ms() < end) {
+		file_write("/sys/bus/pci/drivers_probe", ivshmem);
+		sleep_ms(1);
+		sysfs_write(ivshmem, "driver/unbind", ivshmem);
+		sleep_ms(1);
+	}
+	if (!pid)
+		_exit(0);
+	while (!waitpid(pid, &status, WNOHANG)) {
+		int rc = p2pmap_context_route(lab->ctx, &from, &lab->edu_pci,
+					      &info, &lab->reason);
+
+		assert_true(!rc || rc == -ENODEV);
+		with += !rc;
+		without += !!rc;
+	}
+	lab_note(lab, "%u with a driver, %u without", with, without);
+	assert_true(with && without);
+	assert_int_equal(bind_driver("none", ivshmem), 0);
+	assert_int_equal(sysfs_write(ivshmem, "enable", "1"), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	LAB_TEST(an_unlisted_host_bridge_is_refused_by_name),
 	LAB_TEST(another_host_bridge_than_the_admitted_is_refused),
@@ -212,6 +327,10 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(the_importers_own_bar_is_no_way_at_all_if_direct),
 	LAB_TEST(root_ports_apart_need_the_host_bridge_even_if_direct),
 	LAB_TEST(root_ports_apart_are_a_route_if_admitted),
+	LAB_TEST(what_is_no_device_or_a_bridge_has_no_route),
+	LAB_TEST(an_importer_without_an_ordinary_driver_has_no_route),
+	LAB_TEST(whoever_has_the_node_open_may_ask_and_nothing_stays),
+	LAB_TEST(asking_while_the_importers_driver_comes_and_goes),
 };
 
 LAB_MAIN(LAB_ANY, tests)
