@@ -121,14 +121,30 @@ static void exporter_put(struct vma_dma_exporter *exporter)
 	kref_put(&exporter->ref, exporter_free);
 }
 
-/* With asking held for reading, or by the exporter that leaves. */
-static void give_back(struct vma_dma_exporter *exporter,
-		      struct p2pmap_promise *promise)
+/*
+ * Take @promise off its exporter's list, and what it is out of it: then its map
+ * may end and free it.  False if it was given back already.
+ */
+static bool promise_take(struct p2pmap_promise *promise,
+			 struct p2pmap_promise *taken)
 {
-	if (promise->mapped)
-		exporter->ops->unmap(promise->what);
+	bool out = !list_empty(&promise->link);
+
+	lockdep_assert_held(&promises_lock);
+	list_del_init(&promise->link);
+	*taken = *promise;
+	return out;
+}
+
+/* With asking held for reading, or by the exporter that leaves. */
+static void give_back(const struct p2pmap_promise *taken)
+{
+	const struct vma_dma_export_ops *ops = taken->exporter->ops;
+
+	if (taken->mapped)
+		ops->unmap(taken->what);
 	else
-		exporter->ops->unpin(promise->what);
+		ops->unpin(taken->what);
 }
 
 /*
@@ -137,18 +153,18 @@ static void give_back(struct vma_dma_exporter *exporter,
  */
 void p2pmap_exporter_settle(struct vma_dma_exporter *exporter)
 {
-	struct p2pmap_promise *promise;
+	struct p2pmap_promise *promise, taken;
 
 	for (;;) {
 		spin_lock(&promises_lock);
 		promise = list_first_entry_or_null(&exporter->promises,
 						   struct p2pmap_promise, link);
 		if (promise)
-			list_del_init(&promise->link);
+			promise_take(promise, &taken);
 		spin_unlock(&promises_lock);
 		if (!promise)
 			break;
-		give_back(exporter, promise);
+		give_back(&taken);
 	}
 	synchronize_srcu(&asking);
 	exporter_put(exporter);
@@ -160,18 +176,17 @@ void p2pmap_exporter_settle(struct vma_dma_exporter *exporter)
  */
 void p2pmap_promises_end(struct vma_dma_map *map)
 {
-	struct p2pmap_promise *promise;
+	struct p2pmap_promise *promise, taken;
 	bool out;
 	int idx;
 
 	list_for_each_entry(promise, &map->promises, map_link) {
 		idx = srcu_read_lock(&asking);
 		spin_lock(&promises_lock);
-		out = !list_empty(&promise->link);
-		list_del_init(&promise->link);
+		out = promise_take(promise, &taken);
 		spin_unlock(&promises_lock);
 		if (out)
-			give_back(promise->exporter, promise);
+			give_back(&taken);
 		srcu_read_unlock(&asking, idx);
 	}
 }
