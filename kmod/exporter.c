@@ -244,6 +244,8 @@ static int refusal(int rc, unsigned long start, struct p2pmap_reason *why)
 	case -EACCES:
 		return p2pmap_fail(why, -EPERM,
 				   P2PMAP_REASON_EXPORTER_REFUSES_WRITE, start);
+	case -EOPNOTSUPP:
+		return refuse_pin(start, why);
 	}
 	return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_EXPORTER_HAS_NONE,
 			   start);

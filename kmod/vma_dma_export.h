@@ -57,8 +57,8 @@ struct vma_dma_export_ops {
 	 * describe of memory that is on its way waits or returns -EAGAIN.
 	 *
 	 * Return: 0; -EPERM: not for this importer; -EACCES: not with WRITE;
-	 * -EAGAIN: ask again at once; -ENOMEM; -EINTR; anything else: there is
-	 * nothing.
+	 * -EOPNOTSUPP: not with PIN; -EAGAIN: ask again at once; -ENOMEM;
+	 * -EINTR; anything else: there is nothing.
 	 */
 	int (*describe)(const struct vma_dma_request *request,
 			struct vma_dma_runs *runs);
