@@ -309,7 +309,10 @@ static void invalidated(struct vma_dma_mapping *mapping,
 		if (outdates_pin(reason))
 			outdate(mapping, start, end, reason);
 	} else if (p2pmap_mapping_cuttable(mapping)) {
-		revoke(mapping, start, end, reason, may_be_false_alarm(range));
+		/* A driver that zaps its memory means it. */
+		revoke(mapping, start, end, reason,
+		       reason != P2PMAP_EVENT_WITHDRAWN &&
+			       may_be_false_alarm(range));
 	} else if (mapping->map->dma.given || mapping->ops->device_obeys) {
 		take_down(mapping, start, end, reason);
 	} else {
