@@ -252,16 +252,46 @@ static int refusal(int rc, unsigned long start, struct p2pmap_reason *why)
 }
 
 /*
- * The frames of a part by its exporter's word; -ENOENT if it has no exporter.
+ * Is it the exporter that its map joined?  Only that one takes what it maps away
+ * when it leaves.
  */
-int p2pmap_exporter_describe(struct p2pmap_frames *frames,
-			     const struct p2pmap_part *part)
+static int check_joined(const struct p2pmap_part *part,
+			const struct vma_dma_exporter *exporter)
+{
+	const struct vma_dma_map *map = part->map;
+
+	if (!map || map->exporter == exporter)
+		return 0;
+	/* It came or left meanwhile: all is to be asked again. */
+	if (!map->dma.mapped)
+		return -EAGAIN;
+	return p2pmap_fail(part->why, -EFAULT, P2PMAP_REASON_EXPORTER_HAS_NONE,
+			   part->request.start);
+}
+
+static int ask_frames(struct p2pmap_frames *frames,
+		      const struct p2pmap_part *part,
+		      const struct vma_dma_exporter *exporter)
 {
 	const struct vma_dma_request *request = &part->request;
 	struct vma_dma_runs runs = {
 		.frames = frames,
 		.left = request->end - request->start,
 	};
+	int rc = exporter->ops->describe(request, &runs);
+
+	if (!rc && runs.left)
+		rc = -EFAULT;
+	return refusal(rc, request->start, part->why);
+}
+
+/*
+ * The frames of a part by its exporter's word; -ENOENT if it has no exporter.
+ */
+int p2pmap_exporter_describe(struct p2pmap_frames *frames,
+			     const struct p2pmap_part *part)
+{
+	const struct vma_dma_request *request = &part->request;
 	struct vma_dma_exporter *exporter;
 	int idx, rc = -ENOENT;
 
@@ -272,10 +302,9 @@ int p2pmap_exporter_describe(struct p2pmap_frames *frames,
 	if (exporter) {
 		if (!frames->nr_runs)
 			frames->start = request->start;
-		rc = exporter->ops->describe(request, &runs);
-		if (!rc && runs.left)
-			rc = -EFAULT;
-		rc = refusal(rc, request->start, part->why);
+		rc = check_joined(part, exporter);
+		if (!rc)
+			rc = ask_frames(frames, part, exporter);
 	}
 	srcu_read_unlock(&asking, idx);
 	return rc;

@@ -63,6 +63,8 @@ static inline int p2pmap_fail_pci(struct p2pmap_reason *why, int error,
 	return p2pmap_fail(why, error, code, 0);
 }
 
+struct vma_dma_map;
+
 /* frames.c */
 
 /* A physically contiguous part of a range; runs follow the range in order. */
@@ -85,11 +87,13 @@ struct p2pmap_frames {
 };
 
 /*
- * A part of a range, in one VMA, whose frames are asked for: how, for whom, and
- * under which notifier, which only unpinned regular memory needs.
+ * A part of a range, in one VMA, whose frames are asked for: how, for which map
+ * (NULL: just to know), and under which notifier, which only unpinned regular
+ * memory needs.
  */
 struct p2pmap_part {
 	struct vma_dma_request request;
+	const struct vma_dma_map *map;
 	struct mmu_interval_notifier *notifier;
 	unsigned long seq;
 	struct p2pmap_reason *why;
@@ -110,7 +114,6 @@ void p2pmap_frames_mark_dirty(const struct p2pmap_frames *frames);
 void p2pmap_frames_release(struct p2pmap_frames *frames, bool dirty);
 
 /* exporter.c */
-struct vma_dma_map;
 
 struct vma_dma_exporter {
 	struct kref ref; /* the registration's, and one for each map */

@@ -420,10 +420,10 @@ void p2pmap_mapping_exporter_gone(struct vma_dma_mapping *mapping)
  * vma_dma_export_unregister() - answer no longer for one's VMAs
  * @exporter: what vma_dma_export_register() returned
  *
- * What is mapped is revoked, what was pinned is unpinned; what others ask just
- * now is waited for.  Afterwards none of the operations is called any more.  The
- * VMAs stay, and as long as their page tables say where the memory is, it can be
- * mapped without anybody's leave: zap them first.
+ * What is mapped is revoked for good, what was pinned is unpinned; what others
+ * ask just now is waited for.  Afterwards none of the operations is called any
+ * more.  The VMAs stay, and as long as their page tables say where the memory
+ * is, it can be mapped anew without anybody's leave: zap them first.
  *
  * May sleep; not under a lock that the operations take, nor under mmap_lock.
  */
@@ -436,6 +436,8 @@ void vma_dma_export_unregister(struct vma_dma_exporter *exporter)
 	exporter->dead = true;
 	list_for_each_entry(mapping, &exporter->mappings, registry_link) {
 		mutex_lock(&mapping->lock);
+		/* A restore that asked before it left finds out. */
+		mapping->exporter_gone = true;
 		if (mapping->state == P2PMAP_MAPPING_MAPPED)
 			withdraw(mapping, P2PMAP_EVENT_WITHDRAWN);
 		/* Nobody is left who could keep the promise. */
