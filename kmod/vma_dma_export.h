@@ -11,12 +11,10 @@
 #ifndef VMA_DMA_EXPORT_H
 #define VMA_DMA_EXPORT_H
 
+#include <linux/mm_types.h>
 #include <linux/types.h>
 
 struct device;
-struct module;
-struct vm_area_struct;
-struct vm_operations_struct;
 struct vma_dma_exporter;
 struct vma_dma_extents;
 struct vma_dma_runs;
