@@ -3,8 +3,9 @@
  * The DMA side of a range: what the DMA API made of its frames.
  *
  * A chunk is what one call made.  An extent is what the user sees: chunks and
- * segments that happen to be contiguous for the device are one.  There are three
- * ways to make a chunk:
+ * segments that happen to be contiguous for the device are one.  An exporter may
+ * have made the extents itself; then there are no chunks.  There are three ways to
+ * make a chunk:
  *
  *  - dma_map_sgtable() for pages, at most as long as the device's segment
  *    boundary allows (beyond it segments are padded, and what follows a page

@@ -6,8 +6,8 @@
  * hmm_range_fault() under the caller's interval notifier.  Special memory is
  * read from its page table, or described by its exporter, and never touched by
  * GUP.  This file classifies a VMA and collects its frames; what the frames
- * are good for is bar.c's and dma.c's business.  Everything runs under mmap_lock
- * for reading.
+ * are good for is bar.c's and dma.c's business.  What looks at VMAs runs under
+ * mmap_lock for reading.
  */
 #include <linux/dax.h>
 #include <linux/hmm.h>

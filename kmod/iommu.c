@@ -18,7 +18,8 @@
  *    notifiers take.
  *
  * Who may be asked: a device with a driver bound, whose domain is the DMA
- * API's.  importer.c checks that, pcidev.c tells when it ends.
+ * API's.  importer.c checks that of what userspace attaches, other drivers know it
+ * of their devices, and pcidev.c tells when it ends.
  */
 #include <linux/dma-map-ops.h>
 #include <linux/iommu.h>

@@ -16,7 +16,7 @@
  *
  * so that no page is dropped which a device might still reach.  What happens in
  * between is in revoke.c and restore.c.  The owner's callbacks are called only
- * under the lock and while MAPPED: once it is DOWN he may forget everything.
+ * under the lock, the last of them as it goes DOWN: then he may forget everything.
  */
 #include <linux/export.h>
 #include <linux/mm.h>
@@ -441,22 +441,23 @@ u32 p2pmap_mapping_status(const struct vma_dma_mapping *mapping)
  * @start: first address, page-aligned
  * @end: first address after the range, page-aligned; the range may cross VMAs
  *	of one kind
- * @dev: the device; a driver is bound to it, and stays until the mapping is
- *	destroyed
+ * @dev: the device; a driver is bound to it, whose remove() has not begun.  A
+ *	device that is not on the PCI bus keeps it until the mapping is destroyed
  * @flags: VMA_DMA_MAP_FLAG_*
- * @ops: what the owner is told; may be empty, and stays until the mapping is
- *	destroyed
+ * @ops: what the owner is told; not NULL, but all of it is optional; stays until
+ *	the mapping is destroyed
  * @owner: the first parameter of each of @ops
  *
- * May sleep; takes mmap_lock.  Charging pins to RLIMIT_MEMLOCK is the caller's.
- * The callbacks may come before this has returned.
+ * May sleep; takes mmap_lock, and locks that come before it (mapping.h).  Charging
+ * pins to RLIMIT_MEMLOCK is the caller's.  The callbacks may come before this has
+ * returned.
  *
  * A mapping keeps its DMA addresses for life, but where no IOMMU translates
  * memory that is revoked is gone for good, and with it all of the mapping.  When
  * @dev's driver is unbound, the PCI bus has it stopped before remove() runs.
  *
  * Return: the mapping, or an ERR_PTR: the errors of include/p2pmap/abi.h, as of
- * MAP.
+ * MAP, but -EINVAL for an unknown flag; or -ERESTARTSYS after a signal.
  */
 struct vma_dma_mapping *
 vma_dma_mapping_create(struct mm_struct *mm, unsigned long start,
@@ -500,8 +501,9 @@ EXPORT_SYMBOL_GPL(vma_dma_mapping_create);
  * vma_dma_mapping_destroy() - end a mapping
  * @mapping: the mapping; nobody uses it any more
  *
- * May sleep; takes no mmap_lock, but waits for invalidations of the range that
- * are going on: not from a callback, and not under a lock that callbacks take.
+ * May sleep; takes no mmap_lock but locks that come before it, and waits for
+ * invalidations of the range that are going on: not from a callback, not under a
+ * lock that callbacks take, and not under mmap_lock.
  * When it returns no DMA of an enforced mapping reaches the memory, and none of
  * the callbacks is called any more.  Never fails.
  */
@@ -522,9 +524,9 @@ EXPORT_SYMBOL_GPL(vma_dma_mapping_destroy);
  * What is live stays as it is, what was revoked is mapped again at the address
  * that it had.  All or nothing.  May sleep; takes mmap_lock; the mm may be gone.
  *
- * Return: 0; -EINVAL; -EFAULT: not valid now; -EAGAIN; -ENODEV: a device is
- * gone; -EOPNOTSUPP: nothing of this mapping is ever taken, or nothing can be
- * given back; -EINTR; -ENOMEM.
+ * Return: 0; -EINVAL; -EFAULT: not valid now; -EPERM: its exporter refuses;
+ * -EAGAIN; -ENODEV: a device is gone; -EOPNOTSUPP: nothing of this mapping is ever
+ * taken, or nothing can be given back; -EINTR; -ENOMEM.
  */
 int vma_dma_mapping_remap(struct vma_dma_mapping *mapping, u64 offset,
 			  u64 length)

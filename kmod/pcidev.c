@@ -7,9 +7,10 @@
  * to be bound or unbound, or a device goes, everything that it imports or
  * exports is taken down before the bus goes on.
  *
- * A device object is hashed by being on the list; it leaves the list when it
+ * A device object is on the list while it lives; it leaves the list when it
  * dies, and whoever comes later makes a new one.  Attach and the bus both hold
- * device_lock(), so no importer is missed.  An exporter is put on the list
+ * device_lock(), so no importer is missed; a driver that creates mappings itself
+ * creates none once its remove() has begun.  An exporter is put on the list
  * first and looked for on the bus afterwards: if it is still there, its removal
  * has yet to be announced.
  */

@@ -8,9 +8,9 @@
  * call for what is not live (blocks.c says why that matters).
  *
  * Order within a cut: the owner is told to stop, the IOMMU is told, the blocks
- * are marked, the owner is told what happened.  Bringing back what was cut only because
- * its neighbour went, and placing sinks, needs memory and is a worker's job
- * (restore.c).
+ * are marked, the owner is told what happened.  Bringing back what was cut only
+ * because its neighbour went, and placing sinks, needs memory and is a worker's
+ * job (restore.c).  Where no part can be cut, all of the mapping goes down.
  */
 #include <linux/export.h>
 #include <linux/mm.h>

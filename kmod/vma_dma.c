@@ -312,7 +312,9 @@ EXPORT_SYMBOL_GPL(vma_dma_map_resolve);
  * Without PIN it is called under the lock that the notifier's callback takes,
  * and under the same hold after vma_dma_map_confirm().
  *
- * Return: 0, -ENOSPC without DMA addresses, -EOPNOTSUPP if it would be bounced.
+ * Return: 0, -ENOSPC without DMA addresses, -ENOMEM without memory for them (of a
+ * device that reaches far, also without addresses: the DMA API does not tell),
+ * -EOPNOTSUPP if it would be bounced.
  */
 int vma_dma_map_commit(struct vma_dma_map *map)
 {

@@ -63,15 +63,18 @@ struct vma_dma_export_ops {
 
 	/**
 	 * @pin: promise not to move the range until @unpin; optional, without
-	 * it PIN is refused.  *@promise is the exporter's, to know it by.
+	 * it PIN is refused.  Comes before @describe.  *@promise is the
+	 * exporter's, to know it by.
 	 *
 	 * Return: 0, -EAGAIN, -ENOMEM, -EINTR, anything else: refused.
 	 */
 	int (*pin)(const struct vma_dma_request *request, void **promise);
 
 	/**
-	 * @unpin: the range may move again; no device reaches it any more.
-	 * May sleep; must not take mmap_lock.
+	 * @unpin: the range may move again; no device reaches it any more,
+	 * unless nothing enforces that and the promise is given back because
+	 * the exporter leaves.  May sleep; must not take mmap_lock, nor
+	 * device_lock(), nor call what takes them.
 	 */
 	void (*unpin)(void *promise);
 
@@ -79,7 +82,8 @@ struct vma_dma_export_ops {
 	 * @map: make the DMA addresses for the importer instead of having
 	 * p2pmap make them of what @describe said: all of the range, by
 	 * vma_dma_extents_add().  Optional.  With PIN it promises what @pin
-	 * would have promised, and @pin is not called.
+	 * would have promised, and @pin is not called.  @describe is all the
+	 * same: it tells whose memory it is.
 	 *
 	 * Return: 0, or an error as of @describe.
 	 */

@@ -27,7 +27,8 @@ struct vma_dma_mapping;
 /* Besides VMA_DMA_MAP_FLAG_WRITE and VMA_DMA_MAP_FLAG_PIN, for mappings only. */
 #define VMA_DMA_MAP_FLAG_SINK BIT(2) /* DMA to what was revoked hits a sink */
 #define VMA_DMA_MAP_FLAG_RESTORE BIT(3) /* remap by itself what was revoked */
-#define VMA_DMA_MAP_FLAG_UNENFORCED BIT(4) /* though nothing can be revoked */
+/* Though nothing can be revoked; harms everybody for RAM without PIN. */
+#define VMA_DMA_MAP_FLAG_UNENFORCED BIT(4)
 
 /**
  * struct vma_dma_event - something happened to a mapping
@@ -51,9 +52,10 @@ struct vma_dma_event {
  * struct vma_dma_mapping_ops - what the owner of a mapping is told
  *
  * All of them run under the mapping's lock, in notifiers and hence in reclaim:
- * they may sleep, but allocate nothing, touch no user memory, take no lock under
- * which any of this is done, and call nothing of this header.  None is called
- * once vma_dma_mapping_destroy() has returned.  Each is optional.
+ * they may take a mutex, but allocate nothing, touch no user memory, take no lock
+ * under which any of this is done, and call nothing of this header.  Only with
+ * @device_obeys may they wait: otherwise the OOM killer may be who calls.  None is
+ * called once vma_dma_mapping_destroy() has returned.  Each is optional.
  */
 struct vma_dma_mapping_ops {
 	/**
