@@ -548,7 +548,7 @@ inline unlink_mapping()
 	d_step { imp_linked = 0; exp_linked = 0 }
 }
 
-/* p2pmap_mapping_destroy() */
+/* p2pmap_mapping_end() */
 inline destroy()
 {
 	/* p2pmap_event_forget() */
@@ -579,7 +579,7 @@ inline destroy()
 	put()
 }
 
-/* p2pmap_mapping_abandon() */
+/* p2pmap_handle_abandon() */
 inline abandon()
 {
 #ifdef QUARANTINE
@@ -1242,7 +1242,7 @@ inline mapping_try()
 	fi
 }
 
-/* mapping_install(): reserve, answer, reveal, publish */
+/* handle_install(): reserve, answer, reveal, publish */
 inline install()
 {
 #ifdef BROKEN_KREF_TWICE
