@@ -21,7 +21,8 @@
  * @CLI_OK: what was asked for was done
  * @CLI_FAILED: the operation failed
  * @CLI_USAGE: the command line makes no sense
- * @CLI_UNAVAILABLE: p2pmap cannot be used here; info says what is missing
+ * @CLI_UNAVAILABLE: p2pmap cannot be used here; doctor says what is missing
+ * @CLI_UNKNOWN: it takes privilege to tell
  * @CLI_CONTINUE: no exit code: go on (see cli_option())
  */
 enum cli_exit {
@@ -29,6 +30,7 @@ enum cli_exit {
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,
 	CLI_UNAVAILABLE = 3,
+	CLI_UNKNOWN = 4,
 	CLI_CONTINUE = -1,
 };
 
@@ -66,9 +68,14 @@ struct cli_command {
 	int (*run)(struct cli *cli, int argc, char **argv);
 };
 
+int cmd_allow(struct cli *cli, int argc, char **argv);
+int cmd_check(struct cli *cli, int argc, char **argv);
+int cmd_devices(struct cli *cli, int argc, char **argv);
+int cmd_doctor(struct cli *cli, int argc, char **argv);
 int cmd_info(struct cli *cli, int argc, char **argv);
 int cmd_map(struct cli *cli, int argc, char **argv);
 int cmd_query(struct cli *cli, int argc, char **argv);
+int cmd_topo(struct cli *cli, int argc, char **argv);
 
 /* Values of options without a letter; a command's own start at the last. */
 enum {
@@ -129,6 +136,15 @@ int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_fail(const struct cli *cli, int error, const char *reason,
 	     const char *advice, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+
+/**
+ * cli_no_device() - say that there is no such PCI device
+ * @cli: as for cli_fail()
+ * @address: what was asked for
+ *
+ * Return: CLI_FAILED.
+ */
+int cli_no_device(const struct cli *cli, const char *address);
 
 /**
  * cli_parse_size() - parse a number of bytes

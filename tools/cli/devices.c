@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PCI devices of this machine.  Calls libpci and reads sysfs; see
- * devices.h.
+ * The list of this machine's PCI devices, and what follows from what is known
+ * of each.  Calls libpci, device-config.c and device-sysfs.c; see devices.h.
  */
 #define _GNU_SOURCE
 #include "devices.h"
@@ -14,17 +14,10 @@
 
 #include <pci/pci.h>
 
-#include "system.h"
-
 #define SYSFS_PCI "/sys/bus/pci/devices"
 
 #define CLASS_HOST_BRIDGE 0x0600
 #define BASE_CLASS_BRIDGE 0x06
-
-/* What libpci tells about a function that interests us. */
-#define FILL_FLAGS                                                           \
-	(PCI_FILL_IDENT | PCI_FILL_CLASS | PCI_FILL_BASES | PCI_FILL_SIZES | \
-	 PCI_FILL_IO_FLAGS)
 
 /* Drivers which own the device's IOMMU domain, or allow no DMA at all. */
 static const char *const foreign_drivers[] = {
@@ -32,87 +25,28 @@ static const char *const foreign_drivers[] = {
 	"pci-stub", "pciback",	"xen-pciback",	 "igb_uio",
 };
 
-static void fill_bars(struct device *device, const struct pci_dev *dev)
-{
-	uint64_t page = sysconf(_SC_PAGESIZE);
-
-	for (unsigned int i = 0; i < DEVICE_NR_BARS; i++) {
-		struct device_bar *bar = &device->bars[device->nr_bars];
-
-		if (dev->size[i] < page)
-			continue;
-		if (dev->flags[i] & PCI_IORESOURCE_IO)
-			continue;
-		bar->number = i;
-		bar->size = dev->size[i];
-		bar->prefetchable = dev->flags[i] & PCI_IORESOURCE_PREFETCH;
-		device->nr_bars++;
-	}
-}
-
-/* The last part of what a link in the device's sysfs folder points to. */
-static bool read_link(const struct device *device, const char *name, char *buf,
-		      size_t size)
-{
-	char path[128], target[512];
-	const char *base;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), SYSFS_PCI "/%s/%s", device->address, name);
-	n = readlink(path, target, sizeof(target) - 1);
-	if (n < 0)
-		return false;
-	target[n] = '\0';
-	base = strrchr(target, '/');
-	base = base ? base + 1 : target;
-	return snprintf(buf, size, "%s", base) < (int)size;
-}
-
-static enum device_dma group_dma(const struct device *device)
-{
-	char path[128], type[32];
-
-	snprintf(path, sizeof(path), SYSFS_PCI "/%s/iommu_group/type",
-		 device->address);
-	if (!system_read_line(path, type, sizeof(type)))
-		return DEVICE_DMA_DIRECT;
-	if (!strcmp(type, "DMA"))
-		return DEVICE_DMA_STRICT;
-	if (!strcmp(type, "DMA-FQ"))
-		return DEVICE_DMA_LAZY;
-	if (!strcmp(type, "identity"))
-		return DEVICE_DMA_DIRECT;
-	return DEVICE_DMA_BLOCKED;
-}
-
-static void fill_sysfs(struct device *device)
-{
-	char group[16];
-
-	read_link(device, "driver", device->driver, sizeof(device->driver));
-	device->group = -1;
-	if (read_link(device, "iommu_group", group, sizeof(group)))
-		device->group = atoi(group);
-	device->dma = group_dma(device);
-}
-
 static void fill_device(struct device *device, struct pci_access *access,
 			struct pci_dev *dev)
 {
-	pci_fill_info(dev, FILL_FLAGS);
+	pci_fill_info(dev, PCI_FILL_IDENT | PCI_FILL_CLASS);
 	snprintf(device->address, sizeof(device->address), "%04x:%02x:%02x.%u",
-		 dev->domain & 0xffff, dev->bus, dev->dev, dev->func & 7U);
+		 (unsigned int)dev->domain, dev->bus, dev->dev, dev->func & 7U);
+	device->domain = dev->domain;
+	device->bus = dev->bus;
+	device->devfn = dev->dev << 3 | dev->func;
 	device->vendor = dev->vendor_id;
 	device->id = dev->device_id;
 	device->class = dev->device_class;
+	device->group = -1;
+	device->numa = -1;
 	pci_lookup_name(access, device->name, sizeof(device->name),
 			PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE, dev->vendor_id,
 			dev->device_id);
-	device->bridge = dev->device_class >> 8 == BASE_CLASS_BRIDGE;
-	device->bus_master = pci_read_word(dev, PCI_COMMAND) &
-			     PCI_COMMAND_MASTER;
-	fill_bars(device, dev);
-	fill_sysfs(device);
+	device_read_config(device, dev);
+	device->bridge = device->header ||
+			 dev->device_class >> 8 == BASE_CLASS_BRIDGE;
+	if (access->method == PCI_ACCESS_SYS_BUS_PCI)
+		device_read_sysfs(device);
 }
 
 static int compare_addresses(const void *a, const void *b)
@@ -120,6 +54,29 @@ static int compare_addresses(const void *a, const void *b)
 	const struct device *left = a, *right = b;
 
 	return strcmp(left->address, right->address);
+}
+
+/*
+ * The bridge with the fewest buses below it, of which one is the device's: a
+ * virtual function may be on a bus that has no bridge of its own.
+ */
+static const struct device *find_upstream(const struct devices *devices,
+					  const struct device *device)
+{
+	const struct device *best = NULL;
+
+	for (size_t i = 0; i < devices->count; i++) {
+		const struct device *bridge = &devices->list[i];
+
+		if (!bridge->header || bridge->domain != device->domain ||
+		    bridge->secondary <= bridge->bus ||
+		    bridge->secondary > device->bus ||
+		    bridge->subordinate < device->bus)
+			continue;
+		if (!best || bridge->secondary > best->secondary)
+			best = bridge;
+	}
+	return best;
 }
 
 static int fill_list(struct devices *out, struct pci_access *access)
@@ -135,6 +92,8 @@ static int fill_list(struct devices *out, struct pci_access *access)
 	for (dev = access->devices; dev; dev = dev->next)
 		fill_device(&out->list[out->count++], access, dev);
 	qsort(out->list, out->count, sizeof(*out->list), compare_addresses);
+	for (size_t i = 0; i < out->count; i++)
+		out->list[i].upstream = find_upstream(out, &out->list[i]);
 	return 0;
 }
 
@@ -144,23 +103,37 @@ static void ignore_warning(char *msg, ...)
 	(void)msg;
 }
 
-int devices_scan(struct devices *out)
+static int scan(struct devices *out, unsigned int method, char *dump)
 {
-	struct pci_access *pci;
+	struct pci_access *pci = pci_alloc();
 	int ret;
 
-	*out = (struct devices){ 0 };
-	/* libpci ends the program if it finds no bus, so look first. */
-	if (access(SYSFS_PCI, R_OK | X_OK))
-		return -ENODEV;
-	pci = pci_alloc();
-	pci->method = PCI_ACCESS_SYS_BUS_PCI;
+	pci->method = method;
 	pci->warning = ignore_warning;
+	if (dump)
+		pci_set_param(pci, "dump.name", dump);
 	pci_init(pci);
 	pci_scan_bus(pci);
 	ret = fill_list(out, pci);
 	pci_cleanup(pci);
 	return ret;
+}
+
+int devices_scan(struct devices *out)
+{
+	*out = (struct devices){ 0 };
+	/* libpci ends the program if it finds no bus, so look first. */
+	if (access(SYSFS_PCI, R_OK | X_OK))
+		return -ENODEV;
+	return scan(out, PCI_ACCESS_SYS_BUS_PCI, NULL);
+}
+
+int devices_load(const char *path, struct devices *out)
+{
+	*out = (struct devices){ 0 };
+	if (access(path, R_OK))
+		return -errno;
+	return scan(out, PCI_ACCESS_DUMP, (char *)path);
 }
 
 void devices_free(struct devices *devices)
@@ -183,14 +156,55 @@ const struct device *devices_find(const struct devices *devices,
 	return NULL;
 }
 
-bool device_is_host_bridge(const struct device *device)
+bool device_translated(const struct device *device)
 {
-	return device->class == CLASS_HOST_BRIDGE;
+	return device->dma == DEVICE_DMA_STRICT ||
+	       device->dma == DEVICE_DMA_LAZY;
+}
+
+const struct device *device_root(const struct device *device)
+{
+	while (device->upstream)
+		device = device->upstream;
+	return device;
+}
+
+const char *device_type_text(const struct device *device)
+{
+	switch (device->pcie_type) {
+	case PCI_EXP_TYPE_ROOT_PORT:
+		return "root port";
+	case PCI_EXP_TYPE_UPSTREAM:
+		return "switch, upstream port";
+	case PCI_EXP_TYPE_DOWNSTREAM:
+		return "switch, downstream port";
+	case PCI_EXP_TYPE_PCI_BRIDGE:
+		return "PCIe-to-PCI bridge";
+	case PCI_EXP_TYPE_PCIE_BRIDGE:
+		return "PCI-to-PCIe bridge";
+	case PCI_EXP_TYPE_ROOT_INT_EP:
+		return "integrated endpoint";
+	case PCI_EXP_TYPE_ENDPOINT:
+	case PCI_EXP_TYPE_LEG_END:
+		return "endpoint";
+	default:
+		break;
+	}
+	if (device->class == CLASS_HOST_BRIDGE)
+		return "host bridge";
+	if (device->header)
+		return device->pcie_type == DEVICE_TYPE_UNKNOWN ? "bridge" :
+								  "PCI bridge";
+	return device->pcie_type == DEVICE_TYPE_UNKNOWN ? "device" :
+							  "PCI device";
 }
 
 bool device_can_export(const struct device *device)
 {
-	return !device->bridge && device->nr_bars;
+	for (unsigned int i = 0; i < device->nr_bars; i++)
+		if (device->bars[i].usable)
+			return !device->bridge;
+	return false;
 }
 
 bool device_has_foreign_owner(const struct device *device)

@@ -4,6 +4,8 @@
  */
 #include "cli.h"
 
+#include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,11 +13,17 @@
 #include "version.h"
 
 static const struct cli_command commands[] = {
-	{ "info", "what p2pmap finds on this machine, and what is missing",
-	  cmd_info },
+	{ "doctor", "check everything that commonly goes wrong", cmd_doctor },
+	{ "check", "would this importer reach that exporter, and if not, why?",
+	  cmd_check },
+	{ "devices", "devices that can export or import memory", cmd_devices },
+	{ "topo", "bridges, ACS, IOMMU, and the route of every pair",
+	  cmd_topo },
+	{ "info", "module, library, kernel and IOMMU", cmd_info },
+	{ "query", "say what map would do, and change nothing", cmd_query },
 	{ "map", "map a BAR or fresh RAM for an importer and hold it",
 	  cmd_map },
-	{ "query", "say what map would do, and change nothing", cmd_query },
+	{ "allow", "which importers unprivileged users may attach", cmd_allow },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -40,8 +48,12 @@ static const char help_tail[] =
 	"\n"
 	"'" CLI_NAME " COMMAND --help' explains a command.\n"
 	"\n"
+	"Why does peer-to-peer not work here? Begin with\n"
+	"  " CLI_NAME " doctor\n"
+	"  " CLI_NAME " check IMPORTER EXPORTER\n"
+	"\n"
 	"Exit code: 0 success, 1 the operation failed, 2 wrong command line,\n"
-	"3 p2pmap cannot be used here.\n";
+	"3 p2pmap cannot be used here, 4 it takes privilege to tell.\n";
 
 static int print_help(void)
 {
@@ -103,6 +115,9 @@ int main(int argc, char **argv)
 	struct cli cli = { 0 };
 	int ret;
 
+	setlocale(LC_CTYPE, "");
+	/* Whoever reads from us may stop: that is no error of ours. */
+	signal(SIGPIPE, SIG_DFL);
 	if (argc)
 		argv[0] = program;
 	ret = parse_options(&cli, argc, argv);

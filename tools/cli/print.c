@@ -6,6 +6,7 @@
 #include "print.h"
 
 #include <errno.h>
+#include <langinfo.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ void paint(const struct cli *cli, FILE *file, enum paint what, const char *fmt,
 		[PAINT_WARN] = "\033[33m", [PAINT_BAD] = "\033[1;31m",
 		[PAINT_DIM] = "\033[2m",
 	};
-	bool colors = colors_on(cli, file);
+	bool colors = *fmt && colors_on(cli, file);
 	va_list args;
 
 	if (colors)
@@ -62,26 +63,66 @@ void print_field(const char *label, const char *fmt, ...)
 	putchar('\n');
 }
 
-void print_wrapped(FILE *file, int indent, const char *text)
+void print_hanging(FILE *file, int indent, const char *text)
 {
-	int column = 0;
+	int column = indent;
+	bool first = true;
 
 	while (*text) {
 		int word = strcspn(text, " ");
 
-		if (column && column + 1 + word > TEXT_WIDTH) {
-			fputc('\n', file);
-			column = 0;
+		if (!first && column + 1 + word > TEXT_WIDTH) {
+			fprintf(file, "\n%*s", indent, "");
+			column = indent;
+			first = true;
 		}
-		if (column)
-			column += fprintf(file, " ");
-		else
-			column = fprintf(file, "%*s", indent, "");
-		column += fprintf(file, "%.*s", word, text);
+		column += fprintf(file, "%s%.*s", first ? "" : " ", word, text);
+		first = false;
 		text += word;
 		text += strspn(text, " ");
 	}
 	fputc('\n', file);
+}
+
+void print_wrapped(FILE *file, int indent, const char *text)
+{
+	fprintf(file, "%*s", indent, "");
+	print_hanging(file, indent, text);
+}
+
+int text_columns(const char *text)
+{
+	int columns = 0;
+
+	for (; *text; text++)
+		columns += (*text & 0xc0) != 0x80;
+	return columns;
+}
+
+bool print_utf8(void)
+{
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
+
+void print_clipped(const char *fmt, ...)
+{
+	char line[512];
+	int columns = 0;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	if (text_columns(line) <= TEXT_WIDTH) {
+		puts(line);
+		return;
+	}
+	for (const char *at = line;
+	     columns < TEXT_WIDTH - 3 || (*at & 0xc0) == 0x80; at++) {
+		putchar(*at);
+		columns += (at[1] & 0xc0) != 0x80;
+	}
+	puts("...");
 }
 
 const char *size_text(uint64_t bytes, char buf[SIZE_TEXT_LEN])
@@ -164,4 +205,16 @@ int cli_fail(const struct cli *cli, int error, const char *reason,
 	if (advice)
 		print_wrapped(stderr, 2, advice);
 	return CLI_FAILED;
+}
+
+int cli_no_device(const struct cli *cli, const char *address)
+{
+	return cli_fail(cli, ENODEV, "no-such-device",
+			"'" CLI_NAME " devices --all' lists all there are.",
+			"no PCI device %s", address);
+}
+
+void json_add_known(json_object *object, const char *key, const char *value)
+{
+	json_add_string(object, key, value[0] ? value : NULL);
 }

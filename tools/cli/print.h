@@ -60,6 +60,31 @@ void print_field(const char *label, const char *fmt, ...)
  */
 void print_wrapped(FILE *file, int indent, const char *text);
 
+/**
+ * print_hanging() - print text behind what stands in the line already
+ * @file: where to
+ * @indent: the column that was reached, and where further lines begin
+ * @text: words
+ */
+void print_hanging(FILE *file, int indent, const char *text);
+
+/**
+ * print_clipped() - print one line, as much of it as fits
+ * @fmt: as printf(), without a newline
+ */
+void print_clipped(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * text_columns() - how many columns a text takes
+ * @text: UTF-8
+ */
+int text_columns(const char *text);
+
+/**
+ * print_utf8() - may lines be drawn with more than ASCII?
+ */
+bool print_utf8(void);
+
 #define SIZE_TEXT_LEN 32
 
 /**
@@ -91,5 +116,7 @@ int print_finish(void);
 void json_add_string(json_object *object, const char *key, const char *value);
 void json_add_uint(json_object *object, const char *key, uint64_t value);
 void json_add_bool(json_object *object, const char *key, bool value);
+/* A string that is not known is empty, and becomes null. */
+void json_add_known(json_object *object, const char *key, const char *value);
 
 #endif /* PRINT_H */

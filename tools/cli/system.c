@@ -149,13 +149,12 @@ static bool concerns_iommu(const char *word)
 	return false;
 }
 
-static void read_options(struct iommu *iommu)
+static void read_options(struct iommu *iommu, const char *cmdline)
 {
 	size_t room = sizeof(iommu->options), used;
 	char line[4096], *word, *rest;
 
-	if (!system_read_line("/proc/cmdline", line, sizeof(line)))
-		return;
+	snprintf(line, sizeof(line), "%s", cmdline);
 	for (word = strtok_r(line, " ", &rest); word;
 	     word = strtok_r(NULL, " ", &rest)) {
 		used = strlen(iommu->options);
@@ -165,11 +164,11 @@ static void read_options(struct iommu *iommu)
 	}
 }
 
-static void read_iommu(struct iommu *iommu)
+static void read_iommu(struct iommu *iommu, const char *cmdline)
 {
 	read_units(iommu);
 	read_groups(iommu);
-	read_options(iommu);
+	read_options(iommu, cmdline);
 	iommu->in_firmware = !access(ACPI_TABLES "/DMAR", F_OK) ||
 			     !access(ACPI_TABLES "/IVRS", F_OK);
 }
@@ -241,6 +240,17 @@ static uint64_t read_memlock(void)
 	return limit.rlim_cur;
 }
 
+/* Only there uids and capabilities mean what they say everywhere. */
+static bool in_initial_userns(void)
+{
+	unsigned int inside, outside, count;
+	char line[128];
+
+	return !system_read_line("/proc/self/uid_map", line, sizeof(line)) ||
+	       (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 &&
+		!inside && !outside && count == UINT32_MAX);
+}
+
 void system_read(struct system *out)
 {
 	struct utsname name = { 0 };
@@ -249,11 +259,24 @@ void system_read(struct system *out)
 	if (!uname(&name))
 		snprintf(out->kernel, sizeof(out->kernel), "%s", name.release);
 	read_module(&out->module);
-	read_iommu(&out->iommu);
+	system_read_line("/proc/cmdline", out->cmdline, sizeof(out->cmdline));
+	read_iommu(&out->iommu, out->cmdline);
 	read_lockdown(out->lockdown, sizeof(out->lockdown));
 	out->secure_boot = read_secure_boot();
 	out->node_error = try_node();
 	out->memlock = read_memlock();
+	out->rawio = has_capability(CAP_SYS_RAWIO);
+	out->initial_userns = in_initial_userns();
+}
+
+bool system_may_rawio(const struct system *system)
+{
+	return system->rawio && system->initial_userns;
+}
+
+bool system_locked_down(const struct system *system)
+{
+	return system->lockdown[0] && strcmp(system->lockdown, "none");
 }
 
 const char *system_parameter(const struct system *system, const char *name)

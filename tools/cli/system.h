@@ -93,20 +93,26 @@ enum tristate {
 /**
  * struct system - all of it
  * @kernel: release of the kernel
+ * @cmdline: the kernel's command line
  * @secure_boot: the firmware checks what it boots
  * @lockdown: "none", "integrity", "confidentiality" or empty
  * @node_error: 0, or errno of an attempt to open the device node
  * @memlock: limit of pinned memory, in bytes; UINT64_MAX for none, also by
  *	CAP_IPC_LOCK
+ * @rawio: this process has CAP_SYS_RAWIO, in its user namespace
+ * @initial_userns: it is in the initial user namespace
  * @module: the module
  * @iommu: the IOMMU
  */
 struct system {
 	char kernel[96];
+	char cmdline[4096];
 	enum tristate secure_boot;
 	char lockdown[24];
 	int node_error;
 	uint64_t memlock;
+	bool rawio;
+	bool initial_userns;
 	struct module module;
 	struct iommu iommu;
 };
@@ -125,6 +131,18 @@ void system_read(struct system *out);
  * Return: the value, or NULL.
  */
 const char *system_parameter(const struct system *system, const char *name);
+
+/**
+ * system_may_rawio() - has this process CAP_SYS_RAWIO, as the module sees it?
+ * @system: what system_read() found
+ */
+bool system_may_rawio(const struct system *system);
+
+/**
+ * system_locked_down() - is the kernel locked down?
+ * @system: what system_read() found
+ */
+bool system_locked_down(const struct system *system);
 
 /**
  * system_read_line() - read the first line of a file

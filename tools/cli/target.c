@@ -172,8 +172,8 @@ static int map_bar(const struct cli *cli, struct target *target)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return cli_fail(cli, errno, NULL,
-				"'" CLI_NAME " info' lists the devices and "
-				"BARs there are; opening one takes root.",
+				"'" CLI_NAME " devices' lists the devices "
+				"and BARs there are; opening one takes root.",
 				"cannot open %s", path);
 	ret = map_bar_file(cli, target, fd);
 	close(fd);
@@ -189,7 +189,7 @@ static int open_context(const struct cli *cli, struct target *target)
 	if (!ret)
 		return CLI_CONTINUE;
 	cli_fail(cli, -ret, NULL,
-		 "'" CLI_NAME " info' says what is missing and what to do.",
+		 "'" CLI_NAME " doctor' says what is missing and what to do.",
 		 "cannot open /dev/p2pmap");
 	return CLI_UNAVAILABLE;
 }
