@@ -103,6 +103,8 @@ const struct device *host_bridge_root(const struct devices *devices,
 	const struct device *of = device_root(device), *port = NULL;
 	bool told = true;
 
+	if (known)
+		*known = true;
 	for (size_t i = 0; i < devices->count; i++) {
 		const struct device *candidate = &devices->list[i];
 

@@ -166,7 +166,8 @@ static void print_row(const struct cli *cli, const struct survey *survey,
 		topo_route(survey, importer, columns[i], &route);
 		what = cell_text(&route, cell, sizeof(cell));
 		paint(cli, stdout, what, "%s", cell);
-		printf("%*s", CELL - (int)strlen(cell), "");
+		if (i + 1 < count)
+			printf("%*s", CELL - (int)strlen(cell), "");
 	}
 	putchar('\n');
 }
@@ -190,7 +191,7 @@ static const struct device *print_block(const struct cli *cli,
 		printf("  to %-3zu %s\n", from + i + 1, columns[i]->address);
 	printf("  %-*s", ROW_HEAD - 2, "from");
 	for (size_t i = 0; i < count; i++)
-		printf("%-*zu", CELL, from + i + 1);
+		printf("%-*zu", i + 1 < count ? CELL : 0, from + i + 1);
 	putchar('\n');
 	while ((importer = topo_next(&survey->devices, importer,
 				     device_can_import)))
