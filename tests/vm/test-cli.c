@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include "cli.h"
 
+#include <linux/pci_regs.h>
+
 #define CONFIG "/etc/modprobe.d/p2pmap.conf"
 #define ALLOW "/sys/module/p2pmap/parameters/allow"
 
@@ -143,18 +145,29 @@ static void a_bridge_and_a_device_without_memory_export_nothing(void **state)
 	cli_free(&run);
 }
 
+/* As a device is that no driver ever enabled. */
+static void answer_at_bars(const char *address, bool on)
+{
+	const uint16_t command = on ? PCI_COMMAND_MEMORY : 0;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", address);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_int_equal(pwrite(fd, &command, 2, PCI_COMMAND), 2);
+	close(fd);
+}
+
 static void an_exporter_that_is_off_is_named(void **state)
 {
 	struct lab *lab = *state;
 	struct cli_run run;
 
-	assert_int_equal(sysfs_write(lab->ivshmem_address, "enable", "0"), 0);
+	answer_at_bars(lab->ivshmem_address, false);
 	run = cli_json("check", lab->edu_address, lab->ivshmem_address);
-	assert_int_equal(sysfs_write(lab->ivshmem_address, "enable", "1"), 0);
-	if (!is_true(member(run.json, "exporter"), "memory"))
-		assert_obstacle(&run, "memory-off", lab->ivshmem_address);
-	else
-		lab_note(lab, "the kernel left the device on");
+	answer_at_bars(lab->ivshmem_address, true);
+	assert_obstacle(&run, "memory-off", lab->ivshmem_address);
 	cli_free(&run);
 }
 
@@ -273,6 +286,7 @@ static void the_doctor_finds_that_the_module_is_missing(void **state)
 	struct lab *lab = *state;
 	struct cli_run run;
 
+	module_reload(lab, "");
 	lab_close(lab);
 	assert_int_equal(module_unload(), 0);
 	run = cli_json("doctor");
@@ -287,6 +301,7 @@ static void the_doctor_finds_that_the_module_is_missing(void **state)
 	run = cli_json("info");
 	assert_int_equal(run.status, 3);
 	cli_free(&run);
+	assert_int_equal(module_load(""), 0);
 	lab_reopen(lab);
 }
 
@@ -324,14 +339,40 @@ static void the_doctor_tells_a_user_what_he_lacks(void **state)
 	cli_free(&run);
 }
 
+static int dies_with_pinned_memory(void *arg)
+{
+	struct p2pmap_importer *importer;
+	struct p2pmap_mapping *mapping;
+	struct p2pmap_context *ctx;
+	struct lab *lab = arg;
+
+	CHILD_CHECK(!p2pmap_context_open(NULL, &ctx));
+	CHILD_CHECK(!attach(ctx, lab->edu_address, 64, NULL, &importer));
+	CHILD_CHECK(!p2pmap_mapping_map(importer, ram(PAGE), PAGE, WRITE | PIN,
+					NULL, NULL, &mapping));
+	return 0;
+}
+
 static void the_doctor_counts_the_quarantine(void **state)
 {
 	struct lab *lab = *state;
-	struct cli_run run = cli_json("doctor");
+	struct cli_run run;
 
-	(void)lab;
+	module_reload(lab, "unenforced=1");
+	run = cli_json("doctor");
 	assert_string_equal(status_of(&run, "quarantine"), "ok");
 	cli_free(&run);
+	if (lab_is_translated(lab))
+		lab_skip(lab, "nothing is quarantined behind an IOMMU");
+	assert_int_equal(in_child(dies_with_pinned_memory, lab), 0);
+	assert_int_equal(quarantined_pages(), 1);
+	run = cli_json("doctor");
+	assert_string_equal(status_of(&run, "quarantine"), "warn");
+	cli_free(&run);
+	assert_int_equal(file_write("/sys/class/misc/p2pmap/quarantine",
+				    lab->edu_address),
+			 0);
+	quarantine_wait_empty();
 }
 
 /* The list of who may attach */
@@ -407,6 +448,7 @@ static void what_is_allowed_outlives_the_module(void **state)
 	struct cli_run run;
 	char list[128];
 
+	module_reload(lab, "");
 	lab_close(lab);
 	assert_int_equal(module_unload(), 0);
 	run = cli("allow", "add", lab->edu_address);

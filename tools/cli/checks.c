@@ -68,7 +68,8 @@ static void check_module(const struct survey *survey, struct check *check)
 {
 	const struct module *module = &survey->system.module;
 
-	if (module->loaded) {
+	/* Without sysfs, a node that answers is as good. */
+	if (module->loaded || survey->context) {
 		check_say(check, CHECK_OK, "p2pmap %s is loaded.",
 			  module->version);
 		return;
@@ -139,7 +140,8 @@ static void check_abi(const struct survey *survey, struct check *check)
 			  "The module speaks ABI %u, the library ABI %u.",
 			  theirs, P2PMAP_ABI_VERSION);
 		check_fix(check, "install a module of the library's version");
-	} else if (strcmp(survey->system.module.version, p2pmap_version())) {
+	} else if (survey->system.module.version[0] &&
+		   strcmp(survey->system.module.version, p2pmap_version())) {
 		check_say(check, CHECK_WARN,
 			  "The module is version %s, the library %s.",
 			  survey->system.module.version, p2pmap_version());
@@ -344,35 +346,39 @@ static void check_quarantine(const struct survey *survey, struct check *check)
 			 "idle, echo its address into that file");
 }
 
-/* @vital: without it nothing can be mapped, not even RAM. */
+/*
+ * vital: without it nothing can be mapped, not even RAM
+ * of_devices: says nothing where the PCI devices cannot be seen
+ */
 static const struct {
 	const char *id;
 	void (*run)(const struct survey *survey, struct check *check);
 	bool vital;
+	bool of_devices;
 } table[] = {
-	{ "module", check_module, true },
-	{ "node", check_node, true },
-	{ "abi", check_abi, true },
-	{ "kernel-config", check_config, false },
-	{ "module-signing", check_signing, false },
-	{ "lockdown", check_lockdown, false },
-	{ "strict-devmem", check_strict_devmem, false },
-	{ "iommu", check_iommu, true },
-	{ "iommu-driver", check_iommu_driver, false },
-	{ "pci", check_pci, true },
-	{ "importers", check_importers, true },
-	{ "foreign-owners", check_foreign_owners, false },
-	{ "dma-width", check_dma_width, false },
-	{ "exporters", check_exporters, false },
-	{ "bars-unassigned", check_unassigned, false },
-	{ "bars-small", check_small, false },
-	{ "memory-off", check_memory, false },
-	{ "host-bridges", check_host_bridges, false },
-	{ "acs", check_acs, false },
-	{ "routes", check_routes, false },
-	{ "privilege", check_privilege, false },
-	{ "memlock", check_memlock, false },
-	{ "quarantine", check_quarantine, false },
+	{ "module", check_module, true, false },
+	{ "node", check_node, true, false },
+	{ "abi", check_abi, true, false },
+	{ "kernel-config", check_config, false, false },
+	{ "module-signing", check_signing, false, false },
+	{ "lockdown", check_lockdown, false, false },
+	{ "strict-devmem", check_strict_devmem, false, false },
+	{ "iommu", check_iommu, true, true },
+	{ "iommu-driver", check_iommu_driver, false, true },
+	{ "pci", check_pci, true, false },
+	{ "importers", check_importers, true, true },
+	{ "foreign-owners", check_foreign_owners, false, true },
+	{ "dma-width", check_dma_width, false, true },
+	{ "exporters", check_exporters, false, true },
+	{ "bars-unassigned", check_unassigned, false, true },
+	{ "bars-small", check_small, false, true },
+	{ "memory-off", check_memory, false, true },
+	{ "host-bridges", check_host_bridges, false, true },
+	{ "acs", check_acs, false, true },
+	{ "routes", check_routes, false, true },
+	{ "privilege", check_privilege, false, true },
+	{ "memlock", check_memlock, false, false },
+	{ "quarantine", check_quarantine, false, false },
 };
 
 _Static_assert(sizeof(table) / sizeof(table[0]) <= MAX_CHECKS,
@@ -385,7 +391,11 @@ void checks_make(const struct survey *survey, struct checks *out)
 		struct check *check = &out->list[out->count++];
 
 		check->id = table[i].id;
-		table[i].run(survey, check);
+		if (survey->devices_error && table[i].of_devices)
+			check_say(check, CHECK_SKIP,
+				  "The PCI devices cannot be seen.");
+		else
+			table[i].run(survey, check);
 		if (table[i].vital && check->status == CHECK_FAIL)
 			out->blocked = true;
 	}
