@@ -174,7 +174,8 @@ static int map_bar(const struct cli *cli, struct target *target)
 		return cli_fail(
 			cli, errno, NULL,
 			"'" CLI_NAME " devices' lists the devices "
-			"and BARs there are; opening one takes root, and in a container a sysfs that is not mounted read-only.",
+			"and BARs there are; opening one takes root, and in a "
+			"container a sysfs that is not mounted read-only.",
 			"cannot open %s", path);
 	ret = map_bar_file(cli, target, fd);
 	close(fd);
