@@ -38,6 +38,17 @@ static struct device *find(struct devices *devices, unsigned int vendor,
 	return NULL;
 }
 
+static struct device *find_at(struct devices *devices, unsigned int bus,
+			      unsigned int devfn)
+{
+	for (size_t i = 0; i < devices->count; i++)
+		if (devices->list[i].bus == bus &&
+		    devices->list[i].devfn == devfn)
+			return &devices->list[i];
+	fail_msg("nothing at %02x, devfn %02x was recorded", bus, devfn);
+	return NULL;
+}
+
 static struct scene load(const char *name)
 {
 	struct scene scene = { 0 };
@@ -165,6 +176,21 @@ static void two_host_bridges_must_both_be_good(void **state)
 	/* Without a device at 00.0 its root port stands for it. */
 	assert_blocked(&scene, true, HOST_BRIDGE, 0x80, 1 << 3, 0x1b36000c);
 	admit(&scene, Q35 "," PORT_OF_PXB);
+	assert_route(&scene, true, P2PMAP_ROUTE_HOST_BRIDGE, 4);
+	devices_free(&scene.devices);
+}
+
+/* As in p2pdma: a root port after another device stands for nothing. */
+static void only_the_first_device_of_a_root_bus_stands_for_it(void **state)
+{
+	struct scene scene = load("root-ports");
+
+	(void)state;
+	find_at(&scene.devices, 0, 0)->devfn = 1;
+	admit(&scene, Q35 "," PORT_OF_PXB);
+	assert_blocked(&scene, true, HOST_BRIDGE, scene.edu->bus,
+		       scene.edu->devfn, 0);
+	scene.policy.cpu_routes = true;
 	assert_route(&scene, true, P2PMAP_ROUTE_HOST_BRIDGE, 4);
 	devices_free(&scene.devices);
 }
@@ -334,6 +360,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_cascade_meets_at_the_upper_switch),
 	cmocka_unit_test(root_ports_apart_need_the_host_bridge),
 	cmocka_unit_test(two_host_bridges_must_both_be_good),
+	cmocka_unit_test(only_the_first_device_of_a_root_bus_stands_for_it),
 	cmocka_unit_test(a_host_bridge_may_be_good_for_its_own_only),
 	cmocka_unit_test(any_device_of_a_listed_vendor_is_good),
 	cmocka_unit_test(devices_of_a_conventional_bus_need_no_bridge),

@@ -285,6 +285,12 @@ void check_host_bridges(const struct survey *survey, struct check *check)
 		  "%zu pair(s) have no route: the host bridge %04x:%04x is not "
 		  "known to send peer-to-peer traffic down again.",
 		  pairs.by_bridge, ids >> 16, ids & 0xffff);
+	if (!ids) {
+		check_fix(check, "put importer and exporter below one host "
+				 "bridge, or one switch: no device stands for "
+				 "this one");
+		return;
+	}
 	check_fix(check,
 		  "if you know that it does (a wrong one corrupts data): echo "
 		  "options p2pmap host_bridges=%04x:%04x "

@@ -97,29 +97,30 @@ static bool on_root_bus(const struct device *device, const struct device *of)
 	       device->bus == of->bus;
 }
 
+/* They are sorted by address, which is the order in which Linux finds them. */
+static const struct device *first_on_root_bus(const struct devices *devices,
+					      const struct device *of)
+{
+	for (size_t i = 0; i < devices->count; i++)
+		if (on_root_bus(&devices->list[i], of))
+			return &devices->list[i];
+	return NULL;
+}
+
 const struct device *host_bridge_root(const struct devices *devices,
 				      const struct device *device, bool *known)
 {
-	const struct device *of = device_root(device), *port = NULL;
-	bool told = true;
+	const struct device *first =
+		first_on_root_bus(devices, device_root(device));
 
 	if (known)
 		*known = true;
-	for (size_t i = 0; i < devices->count; i++) {
-		const struct device *candidate = &devices->list[i];
-
-		if (!on_root_bus(candidate, of))
-			continue;
-		if (!candidate->devfn)
-			return candidate;
-		if (!port && candidate->pcie_type == PCI_EXP_TYPE_ROOT_PORT)
-			port = candidate;
-		if (!port && candidate->pcie_type == DEVICE_TYPE_UNKNOWN)
-			told = false;
-	}
+	if (!first || !first->devfn ||
+	    first->pcie_type == PCI_EXP_TYPE_ROOT_PORT)
+		return first;
 	if (known)
-		*known = told;
-	return told ? port : NULL;
+		*known = first->pcie_type != DEVICE_TYPE_UNKNOWN;
+	return NULL;
 }
 
 enum host_bridge_state host_bridge_judge(const struct host_policy *policy,

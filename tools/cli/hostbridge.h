@@ -64,7 +64,7 @@ void host_policy_read(struct host_policy *out);
  * @device: any device below it
  * @known: set to false if it takes privilege to tell; may be NULL
  *
- * The one at 00.0 of the root bus or, where there is none, the first root port.
+ * The first one on the root bus, if that is at 00.0 or a root port.
  *
  * Return: it, or NULL.
  */

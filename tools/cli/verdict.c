@@ -275,14 +275,15 @@ static void advise_acs(struct obstacle *obstacle, const char *bridge)
 static void advise_host_bridge(struct obstacle *obstacle,
 			       const struct p2pmap_reason *reason)
 {
-	if (reason->code != P2PMAP_REASON_NO_ROUTE_ACS)
+	if (reason->code == P2PMAP_REASON_NO_ROUTE_ACS)
+		advise(obstacle, "module-option",
+		       "host_bridges=..., if the host bridge routes after all");
+	else if (reason->detail)
 		advise(obstacle, "module-option",
 		       "host_bridges=%04x:%04x, only if you know that it "
 		       "routes: a wrong one corrupts data",
 		       reason->detail >> 16, reason->detail & 0xffff);
-	else
-		advise(obstacle, "module-option",
-		       "host_bridges=..., if the host bridge routes after all");
+	/* Without a device that stands for it there is no name to admit. */
 }
 
 static void blocked_route(struct verdict *verdict)
