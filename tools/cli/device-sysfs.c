@@ -85,8 +85,7 @@ static void add_bar(struct device *device, unsigned int number, uint64_t start,
 	bar->size = last - start + 1;
 	bar->prefetchable = flags & RESOURCE_PREFETCH;
 	bar->assigned = start && !(flags & RESOURCE_UNSET);
-	bar->usable = bar->assigned && bar->size >= page && !(start % page) &&
-		      !(bar->size % page);
+	bar->usable = bar->assigned && !(start % page) && !(bar->size % page);
 	device->nr_bars++;
 }
 
