@@ -237,6 +237,7 @@ static int refusal(int rc, unsigned long start, struct p2pmap_reason *why)
 	case -EAGAIN:
 	case -ENOMEM:
 	case -EINTR:
+	case -ERESTARTSYS:
 		return rc;
 	case -EPERM:
 		return p2pmap_fail(why, -EPERM,
@@ -280,6 +281,7 @@ static int ask_frames(struct p2pmap_frames *frames,
 	};
 	int rc = exporter->ops->describe(request, &runs);
 
+	frames->given = exporter->ops->map;
 	if (!rc && runs.left)
 		rc = -EFAULT;
 	return refusal(rc, request->start, part->why);
@@ -331,15 +333,16 @@ EXPORT_SYMBOL_GPL(vma_dma_runs_add);
 /**
  * vma_dma_extents_add() - say by which DMA addresses the next bytes are reached
  * @extents: as given to map()
- * @dma_addr: the first one, for the importer that was named
+ * @dma_addr: the first one, for the importer that was named, page-aligned
  * @length: bytes, a multiple of the page size
  *
- * Return: 0, -EINVAL for more than was asked, -ENOMEM.
+ * Return: 0, -EINVAL for more than was asked or what is not aligned, -ENOMEM.
  */
 int vma_dma_extents_add(struct vma_dma_extents *extents, dma_addr_t dma_addr,
 			u64 length)
 {
-	if (!length || length > extents->left || !PAGE_ALIGNED(length))
+	if (!length || length > extents->left ||
+	    !PAGE_ALIGNED(dma_addr | length))
 		return -EINVAL;
 	extents->left -= length;
 	return p2pmap_dma_give(extents->dma, dma_addr, length);

@@ -199,6 +199,16 @@ static int mapping_prepare(struct vma_dma_mapping *mapping, int kind)
 	return rc;
 }
 
+/* The core mm gives memory to others as soon as it told a notifier. */
+static int mapping_check_kind(const struct vma_dma_mapping *mapping)
+{
+	if (mapping->enforced || mapping->kind == P2PMAP_KIND_BAR ||
+	    mapping->ops->device_obeys || p2pmap_mapping_pinned(mapping))
+		return 0;
+	return p2pmap_fail(mapping->map->why, -EOPNOTSUPP,
+			   P2PMAP_REASON_NEEDS_PIN, 0);
+}
+
 /* An exporter is listed first and looked for on the bus afterwards. */
 static int mapping_find_exporter(struct vma_dma_mapping *mapping)
 {
@@ -328,6 +338,8 @@ static int mapping_try(struct vma_dma_mapping *mapping, int kind)
 		mmu_interval_read_begin(&mapping->notifier);
 	vma_dma_map_begin(mapping->map);
 	rc = mapping_prepare(mapping, kind);
+	if (!rc)
+		rc = mapping_check_kind(mapping);
 	if (!rc)
 		rc = vma_dma_map_resolve(mapping->map);
 	if (!rc)

@@ -165,6 +165,7 @@ struct p2pmap_handle {
 	u64 generation; /* the mapping's lock to write */
 
 	struct list_head quarantine_link; /* quarantine.c */
+	bool kept; /* quarantine.c */
 
 	struct list_head pending_link; /* context->event_lock */
 	struct vma_dma_event pending; /* context->event_lock; no reason: none */

@@ -63,6 +63,7 @@ static void let_go(struct p2pmap_handle *handle)
 	struct p2pmap_device *importer = handle->importer->device;
 
 	lockdep_assert_held(&lists_lock);
+	handle->kept = false;
 	WRITE_ONCE(importer->kept_pages,
 		   importer->kept_pages - nr_pages(handle));
 	list_move_tail(&handle->quarantine_link, &leaving);
@@ -76,6 +77,7 @@ static void keep(struct p2pmap_handle *handle)
 
 	spin_lock(&lists_lock);
 	list_add(&handle->quarantine_link, &kept);
+	handle->kept = true;
 	WRITE_ONCE(importer->kept_pages,
 		   importer->kept_pages + nr_pages(handle));
 	spin_unlock(&lists_lock);
@@ -106,7 +108,7 @@ bool p2pmap_quarantine_add(struct p2pmap_handle *handle)
 void p2pmap_quarantine_importer_gone(struct p2pmap_handle *handle)
 {
 	spin_lock(&lists_lock);
-	if (!list_empty(&handle->quarantine_link))
+	if (handle->kept)
 		let_go(handle);
 	spin_unlock(&lists_lock);
 }

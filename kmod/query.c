@@ -61,7 +61,9 @@ static int query_bar(struct p2pmap_call *call, unsigned long flags,
 		  &call->why);
 	if (!rc && frames.nr_runs)
 		rc = p2pmap_bar_find(&frames, frames.start, &bar, &call->why);
-	if (!rc && bar.pdev && importer)
+	if (frames.given)
+		route.type = P2PMAP_ROUTE_EXPORTER;
+	else if (!rc && bar.pdev && importer)
 		rc = p2pmap_route_find(importer->device->pdev, bar.pdev,
 				       importer->translated, &route,
 				       &call->why);

@@ -82,6 +82,7 @@ struct p2pmap_frames {
 	unsigned int nr_runs;
 	unsigned int max_runs;
 	bool pinned;
+	bool given; /* their exporter makes the DMA addresses itself */
 	unsigned long start; /* address of the first run; special memory only */
 	u64 length;
 };

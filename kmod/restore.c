@@ -500,7 +500,9 @@ static void give_up(struct vma_dma_mapping *mapping, u32 first, u32 end)
 		p2pmap_mapping_tell(mapping, &(struct vma_dma_event){
 			.offset = (u64)first << PAGE_SHIFT,
 			.end = (u64)end << PAGE_SHIFT,
-			.reasons = P2PMAP_EVENT_CHANGED,
+			.reasons = mapping->map->exporter ?
+					   P2PMAP_EVENT_WITHDRAWN :
+					   P2PMAP_EVENT_CHANGED,
 		});
 	mutex_unlock(&mapping->lock);
 }

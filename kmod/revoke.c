@@ -196,7 +196,8 @@ static void sink_now(struct vma_dma_mapping *mapping, u32 first, u32 end)
 
 /*
  * The core mm announces a change of 2 MiB when it splits one page off, in any
- * VMA, huge page or not.  What is still there is put back by the worker, who
+ * VMA, huge page or not, and an exporter's zap of as much looks the same.  What
+ * is still there (or there again, if it moved) is put back by the worker, who
  * says what is not.
  */
 static bool may_be_false_alarm(const struct mmu_notifier_range *range)
@@ -309,10 +310,7 @@ static void invalidated(struct vma_dma_mapping *mapping,
 		if (outdates_pin(reason))
 			outdate(mapping, start, end, reason);
 	} else if (p2pmap_mapping_cuttable(mapping)) {
-		/* A driver that zaps its memory means it. */
-		revoke(mapping, start, end, reason,
-		       reason != P2PMAP_EVENT_WITHDRAWN &&
-			       may_be_false_alarm(range));
+		revoke(mapping, start, end, reason, may_be_false_alarm(range));
 	} else if (mapping->map->dma.given || mapping->ops->device_obeys) {
 		take_down(mapping, start, end, reason);
 	} else {

@@ -46,7 +46,8 @@
  *
  * Return: the map, to be freed with vma_dma_map_free(), or an ERR_PTR:
  * -EINVAL for unknown flags, or neither PIN nor a notifier; -EOPNOTSUPP for a
- * device whose DMA does not snoop the caches; -ENOMEM.
+ * device whose DMA does not snoop the caches; -EBUSY if somebody else than the
+ * DMA API owns its IOMMU domain; -ENOMEM.
  */
 struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
 				      struct mmu_interval_notifier *notifier)
@@ -59,6 +60,8 @@ struct vma_dma_map *vma_dma_map_alloc(struct device *dev, unsigned long flags,
 		return ERR_PTR(-EINVAL);
 	if (!dev_is_dma_coherent(dev))
 		return ERR_PTR(-EOPNOTSUPP);
+	if (p2pmap_iommu_owner_check(dev))
+		return ERR_PTR(-EBUSY);
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return ERR_PTR(-ENOMEM);
