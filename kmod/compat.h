@@ -12,6 +12,7 @@
 #include <linux/hugetlb.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
+#include <net/genetlink.h>
 #include <asm/mmu_context.h>
 
 /*
@@ -165,6 +166,16 @@ static inline void p2pmap_eventfd_signal(struct eventfd_ctx *eventfd)
 	eventfd_signal(eventfd);
 #else
 	eventfd_signal(eventfd, 1);
+#endif
+}
+
+/* The attributes of a request for a dump; only those of its policy are there. */
+static inline struct nlattr **p2pmap_dump_attrs(struct netlink_callback *cb)
+{
+#ifdef P2PMAP_HAS_GENL_INFO_DUMP
+	return genl_info_dump(cb)->attrs;
+#else
+	return genl_dumpit_info(cb)->attrs;
 #endif
 }
 

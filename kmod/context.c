@@ -8,11 +8,19 @@
  * work.
  */
 #include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/eventfd.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "private.h"
+
+/* It is the current user's from now on. */
+static void context_note(struct p2pmap_context *ctx)
+{
+	p2pmap_person_note(&ctx->person);
+	WRITE_ONCE(ctx->uid, current_uid());
+}
 
 struct p2pmap_context *p2pmap_context_alloc(void)
 {
@@ -26,6 +34,13 @@ struct p2pmap_context *p2pmap_context_alloc(void)
 	spin_lock_init(&ctx->event_lock);
 	INIT_LIST_HEAD(&ctx->pending);
 	init_waitqueue_head(&ctx->wait);
+	context_note(ctx);
+	if (p2pmap_ledger_reserve(P2PMAP_LEDGER_CONTEXTS, &ctx->entry,
+				  &ctx->ref, &ctx->uid)) {
+		p2pmap_context_put(ctx);
+		return NULL;
+	}
+	p2pmap_ledger_publish(P2PMAP_LEDGER_CONTEXTS, &ctx->entry);
 	return ctx;
 }
 
@@ -34,6 +49,7 @@ static void context_free(struct kref *ref)
 	struct p2pmap_context *ctx = container_of(ref, struct p2pmap_context,
 						  ref);
 
+	p2pmap_person_forget(&ctx->person);
 	if (ctx->mm)
 		mmdrop(ctx->mm);
 	if (ctx->eventfd)
@@ -59,6 +75,7 @@ void p2pmap_context_close(struct p2pmap_context *ctx)
 	struct p2pmap_object *object;
 	unsigned long id;
 
+	p2pmap_ledger_remove(P2PMAP_LEDGER_CONTEXTS, &ctx->entry);
 	xa_for_each(&ctx->objects, id, object) {
 		if (object->type != P2PMAP_OBJECT_HANDLE)
 			continue;
@@ -69,8 +86,9 @@ void p2pmap_context_close(struct p2pmap_context *ctx)
 	}
 	xa_for_each(&ctx->objects, id, object) {
 		xa_erase(&ctx->objects, id);
-		p2pmap_importer_put(container_of(object, struct p2pmap_importer,
-						 object));
+		p2pmap_importer_leave(container_of(object,
+						   struct p2pmap_importer,
+						   object));
 	}
 	p2pmap_context_put(ctx);
 }
@@ -91,6 +109,7 @@ int p2pmap_context_bind(struct p2pmap_context *ctx, struct p2pmap_reason *why)
 	if (!ctx->mm) {
 		mmgrab(current->mm);
 		WRITE_ONCE(ctx->mm, current->mm);
+		context_note(ctx);
 	}
 	return 0;
 }

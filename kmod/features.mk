@@ -10,6 +10,7 @@ p2pmap-features := \
 	$(call p2pmap-has,iommu.h,iommu_map_atomic,IOMMU_MAP_ATOMIC) \
 	$(call p2pmap-has,mm.h,static inline void vm_flags_mod,VM_FLAGS_MOD) \
 	$(call p2pmap-has,eventfd.h,eventfd_signal\(struct eventfd_ctx \*ctx\),EVENTFD_SIGNAL_ONE) \
+	$(call p2pmap-has,../net/genetlink.h,^genl_info_dump,GENL_INFO_DUMP) \
 	$(if $(shell grep -s -A4 '^long pin_user_pages_remote' \
 		$(srctree)/include/linux/mm.h | grep vm_area_struct), \
 		-DP2PMAP_HAS_PIN_VMAS)

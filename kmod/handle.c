@@ -196,6 +196,7 @@ static int handle_install(struct p2pmap_call *call,
 	rc = p2pmap_object_reserve(ctx, &handle->object, P2PMAP_OBJECT_HANDLE);
 	if (rc)
 		return rc;
+	WRITE_ONCE(handle->mapping->record.local_id, handle->object.id);
 	cmd->out_id = handle->object.id;
 	cmd->out_slot = handle->slot;
 	cmd->out_generation = p2pmap_handle_look(handle, &info);
@@ -238,9 +239,15 @@ static int handle_map(struct p2pmap_call *call, struct p2pmap_handle *handle)
 		.owner = handle,
 		.why = &call->why,
 	};
+	const struct p2pmap_origin origin = {
+		.context = handle->ctx->entry.id,
+		.uid = &handle->ctx->uid,
+		.generation = &handle->generation,
+	};
 	struct vma_dma_mapping *mapping;
 	int rc;
 
+	args.origin = &origin;
 	args.kind = p2pmap_range_judge(importer, cmd->flags, cmd->addr,
 				       cmd->length, &call->why);
 	if (args.kind < 0)

@@ -159,6 +159,9 @@ static int importer_attach_locked(struct p2pmap_importer *importer,
 		return rc;
 	importer->translated = p2pmap_iommu_translates(&pdev->dev);
 	importer->enforced = p2pmap_iommu_enforces(&pdev->dev);
+	importer->group = p2pmap_iommu_group(&pdev->dev);
+	strscpy(importer->driver, pdev->dev.driver->name,
+		sizeof(importer->driver));
 	importer->device = p2pmap_device_get(pdev);
 	if (!importer->device)
 		return -ENOMEM;
@@ -204,12 +207,21 @@ static void importer_free(struct kref *ref)
 		container_of(ref, struct p2pmap_importer, object.ref);
 
 	p2pmap_device_put(importer->device);
+	if (importer->ctx)
+		p2pmap_context_put(importer->ctx);
 	kfree(importer);
 }
 
 void p2pmap_importer_put(struct p2pmap_importer *importer)
 {
 	kref_put(&importer->object.ref, importer_free);
+}
+
+/* It is in no table any more; takes over the table's reference. */
+void p2pmap_importer_leave(struct p2pmap_importer *importer)
+{
+	p2pmap_ledger_remove(P2PMAP_LEDGER_IMPORTERS, &importer->entry);
+	p2pmap_importer_put(importer);
 }
 
 static int importer_count(struct p2pmap_context *ctx,
@@ -249,14 +261,20 @@ static int importer_install(struct p2pmap_call *call,
 	cmd->out_id = importer->object.id;
 	cmd->out_mode = dma_mode(importer->translated);
 	cmd->out_flags = importer->enforced ? P2PMAP_IMPORTER_ENFORCED : 0;
-	cmd->out_group = p2pmap_iommu_group(dev);
+	cmd->out_group = importer->group;
 	cmd->out_dma_mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
-	rc = p2pmap_respond(call);
-	if (rc)
+	rc = p2pmap_ledger_reserve(P2PMAP_LEDGER_IMPORTERS, &importer->entry,
+				   &importer->object.ref, &call->ctx->uid);
+	if (!rc)
+		rc = p2pmap_respond(call);
+	if (rc) {
+		p2pmap_ledger_remove(P2PMAP_LEDGER_IMPORTERS, &importer->entry);
 		p2pmap_object_cancel(call->ctx, &importer->object);
-	else
-		p2pmap_object_publish(call->ctx, &importer->object);
-	return rc;
+		return rc;
+	}
+	p2pmap_ledger_publish(P2PMAP_LEDGER_IMPORTERS, &importer->entry);
+	p2pmap_object_publish(call->ctx, &importer->object);
+	return 0;
 }
 
 int p2pmap_ioctl_attach(struct p2pmap_call *call)
@@ -274,6 +292,8 @@ int p2pmap_ioctl_attach(struct p2pmap_call *call)
 	if (!importer)
 		return -ENOMEM;
 	kref_init(&importer->object.ref);
+	p2pmap_context_get(call->ctx);
+	importer->ctx = call->ctx;
 	rc = importer_count(call->ctx, &call->why);
 	if (rc)
 		goto free_importer;
@@ -312,7 +332,7 @@ int p2pmap_ioctl_detach(struct p2pmap_call *call)
 		rc = -EBUSY;
 	} else if (p2pmap_object_take(ctx, cmd->id, P2PMAP_OBJECT_IMPORTER)) {
 		ctx->nr_importers--;
-		p2pmap_importer_put(importer);
+		p2pmap_importer_leave(importer);
 		rc = 0;
 	}
 	mutex_unlock(&ctx->lock);

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "netlink.h"
 #include "private.h"
 
 /* The ABI as it was agreed; tests/check/abi holds userspace to the same. */
@@ -184,8 +185,10 @@ static int dispatch(const struct ioctl_entry *entry, struct p2pmap_call *call)
 				 P2PMAP_REASON_OTHER_PROCESS, 0);
 	else
 		rc = entry->handler(call);
-	if (rc && entry->reason != NO_REASON)
+	if (rc && entry->reason != NO_REASON) {
 		tell_reason(entry, call);
+		p2pmap_journal_refuse(entry - ioctls, rc, &call->why);
+	}
 	return rc;
 }
 
@@ -278,11 +281,16 @@ static int __init p2pmap_init(void)
 	rc = p2pmap_pcidev_init();
 	if (rc)
 		goto exit_dma;
-	rc = misc_register(&p2pmap_misc);
+	rc = p2pmap_netlink_init();
 	if (rc)
 		goto exit_pcidev;
+	rc = misc_register(&p2pmap_misc);
+	if (rc)
+		goto exit_netlink;
 	return 0;
 
+exit_netlink:
+	p2pmap_netlink_exit();
 exit_pcidev:
 	p2pmap_pcidev_exit();
 exit_dma:
@@ -295,6 +303,7 @@ destroy_workqueue:
 
 static void __exit p2pmap_exit(void)
 {
+	p2pmap_netlink_exit();
 	misc_deregister(&p2pmap_misc);
 	p2pmap_pcidev_exit();
 	p2pmap_quarantine_exit();

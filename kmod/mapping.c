@@ -53,6 +53,7 @@ static void mapping_free(struct kref *ref)
 		__free_page(mapping->sink);
 	p2pmap_device_put(mapping->exporter);
 	p2pmap_device_put(mapping->importer);
+	p2pmap_person_forget(&mapping->record.person);
 	mmdrop(mapping->mm);
 	mutex_destroy(&mapping->lock);
 	mutex_destroy(&mapping->restore_lock);
@@ -287,6 +288,7 @@ static int mapping_commit_locked(struct vma_dma_mapping *mapping)
 	if (p2pmap_mapping_cuttable(mapping))
 		p2pmap_blocks_settle(&mapping->blocks, &mapping->map->dma);
 	mapping->state = P2PMAP_MAPPING_MAPPED;
+	p2pmap_record_publish(mapping);
 	p2pmap_mapping_resume(mapping);
 	return 0;
 }
@@ -391,7 +393,9 @@ p2pmap_mapping_create(const struct p2pmap_mapping_args *args)
 
 	if (!mapping)
 		return ERR_PTR(-ENOMEM);
-	rc = mapping_open(mapping, args->why);
+	rc = p2pmap_record_begin(mapping, args->origin);
+	if (!rc)
+		rc = mapping_open(mapping, args->why);
 	if (!rc)
 		rc = mapping_map(mapping, args->kind);
 	if (!rc)
@@ -416,6 +420,7 @@ void p2pmap_mapping_end(struct vma_dma_mapping *mapping)
 	p2pmap_mapping_dma_down(mapping);
 	mapping_unlink(mapping);
 	up_read(&p2pmap_devices_lock);
+	p2pmap_record_end(mapping);
 	p2pmap_restore_cancel(mapping);
 	p2pmap_mapping_deafen(mapping);
 	if (!mapping->map)
@@ -477,6 +482,7 @@ vma_dma_mapping_create(struct mm_struct *mm, unsigned long start,
 		       unsigned long flags,
 		       const struct vma_dma_mapping_ops *ops, void *owner)
 {
+	struct p2pmap_reason why = {};
 	struct p2pmap_mapping_args args = {
 		.mm = mm,
 		.start = start,
@@ -486,6 +492,7 @@ vma_dma_mapping_create(struct mm_struct *mm, unsigned long start,
 		.kind = -1,
 		.ops = ops,
 		.owner = owner,
+		.why = &why,
 	};
 	struct vma_dma_mapping *mapping;
 
@@ -504,6 +511,9 @@ vma_dma_mapping_create(struct mm_struct *mm, unsigned long start,
 			return ERR_PTR(-ENOMEM);
 	}
 	mapping = p2pmap_mapping_create(&args);
+	if (IS_ERR(mapping))
+		p2pmap_journal_refuse(P2PMAP_NL_OPERATION_DRIVER_MAP,
+				      PTR_ERR(mapping), &why);
 	p2pmap_device_put(args.importer);
 	return mapping;
 }

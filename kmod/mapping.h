@@ -18,7 +18,8 @@
  *   locks of exporters       (as of fault handlers; zapping is done under them)
  *   mapping->lock            (mutex; state, blocks, DMA side)
  *   locks of owners          (what the callbacks of a mapping take)
- *   device->lock, exporter->lock and other spinlocks
+ *   device->lock, exporter->lock and other spinlocks; the ledger's and the
+ *   journal's are innermost
  *
  * mapping->lock is taken by notifiers, hence in reclaim and under every mm
  * lock: what runs under it allocates nothing that can sleep, faults nothing in,
@@ -36,6 +37,8 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "journal.h"
+#include "ledger.h"
 #include "range.h"
 #include "vma_dma_mapping.h"
 
@@ -108,6 +111,8 @@ struct vma_dma_mapping {
 	struct list_head import_link; /* importer->lock */
 	struct list_head export_link; /* exporter->lock */
 	struct list_head registry_link; /* map->exporter->lock */
+
+	struct p2pmap_record record; /* ledger.h */
 };
 
 /* What a mapping is made of; the references stay the caller's. */
@@ -121,6 +126,7 @@ struct p2pmap_mapping_args {
 	int kind; /* enum p2pmap_kind that it must be, or negative for any */
 	const struct vma_dma_mapping_ops *ops;
 	void *owner;
+	const struct p2pmap_origin *origin; /* or NULL: a driver's */
 	struct p2pmap_reason *why; /* or NULL */
 };
 

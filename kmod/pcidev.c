@@ -150,6 +150,7 @@ static void device_gone(struct pci_dev *pdev)
 	if (device) {
 		list_del_init(&device->link);
 		device->dead = true;
+		p2pmap_journal_device_gone(device);
 		list_for_each_entry(mapping, &device->exports, export_link)
 			p2pmap_mapping_exporter_gone(mapping);
 		list_for_each_entry(mapping, &device->imports, import_link)

@@ -47,10 +47,13 @@ struct p2pmap_object {
 
 /* One open of /dev/p2pmap. */
 struct p2pmap_context {
-	struct kref ref; /* the file's, and one for each handle */
+	struct kref ref; /* the file's, and one for each handle and importer */
+	struct p2pmap_entry entry; /* ledger.h */
+	kuid_t uid; /* lock to set; who opened it, then who mapped */
 	struct xarray objects; /* its own lock */
 
 	struct mutex lock; /* what follows, up to the blank line */
+	struct p2pmap_person person; /* lock; whose uid it is */
 	struct mm_struct *mm; /* lock to set, once; grabbed */
 	unsigned int nr_handles; /* lock */
 	unsigned int nr_importers; /* lock */
@@ -98,9 +101,13 @@ int p2pmap_ioctl_info(struct p2pmap_call *call);
 /* importer.c */
 struct p2pmap_importer {
 	struct p2pmap_object object;
+	struct p2pmap_entry entry; /* ledger.h */
+	struct p2pmap_context *ctx; /* immutable; holds a reference */
 	struct p2pmap_device *device; /* immutable; holds a reference */
 	bool translated; /* immutable */
 	bool enforced; /* immutable */
+	u32 group; /* immutable; number of the IOMMU group */
+	char driver[32]; /* immutable */
 	unsigned int nr_handles; /* context->lock */
 };
 
@@ -109,6 +116,7 @@ int p2pmap_ioctl_detach(struct p2pmap_call *call);
 int p2pmap_importer_mode(struct pci_dev *pdev, enum p2pmap_dma_mode *mode,
 			 struct p2pmap_reason *why);
 void p2pmap_importer_put(struct p2pmap_importer *importer);
+void p2pmap_importer_leave(struct p2pmap_importer *importer);
 void p2pmap_importer_exit(void);
 
 /* account.c */

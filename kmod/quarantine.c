@@ -78,6 +78,7 @@ static void keep(struct p2pmap_handle *handle)
 	spin_lock(&lists_lock);
 	list_add(&handle->quarantine_link, &kept);
 	handle->kept = true;
+	WRITE_ONCE(handle->mapping->record.quarantined, true);
 	WRITE_ONCE(importer->kept_pages,
 		   importer->kept_pages + nr_pages(handle));
 	spin_unlock(&lists_lock);

@@ -411,6 +411,8 @@ static int map_holes(struct restore *restore)
 				      v, hole->nr_v);
 		v += hole->nr_v;
 	}
+	p2pmap_journal_remap(mapping, restore->holes[0].first,
+			     hole->first + hole->nr, restore->announce);
 	if (mapping->blocks.pages[P2PMAP_BLOCK_LIVE] ==
 	    mapping->length >> PAGE_SHIFT)
 		p2pmap_mapping_resume(mapping);

@@ -63,6 +63,7 @@ void p2pmap_mapping_tell(struct vma_dma_mapping *mapping,
 			 const struct vma_dma_event *event)
 {
 	lockdep_assert_held(&mapping->lock);
+	p2pmap_journal_event(mapping, event);
 	if (mapping->ops->event)
 		mapping->ops->event(mapping->owner, event);
 }
