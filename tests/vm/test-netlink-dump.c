@@ -2,6 +2,7 @@
 /*
  * Netlink dumps while things come and go.
  *
+ * lab: --append dma_debug=off
  * iommu: on
  */
 #define _GNU_SOURCE

@@ -3,6 +3,7 @@
  * Netlink events: the group is told of what happens, in order, and of what it
  * was not told; without a listener nothing is sent.
  *
+ * lab: --append dma_debug=off
  * iommu: on
  */
 #define _GNU_SOURCE

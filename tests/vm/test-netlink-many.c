@@ -2,7 +2,7 @@
 /*
  * Netlink dumps of very much: more than one context may have.
  *
- * lab: --mem 1536 --icount
+ * lab: --mem 1536 --icount --append dma_debug=off
  * iommu: on
  *
  * The clock counts instructions, so that times can be compared.
