@@ -23,6 +23,11 @@ static const struct cli_command commands[] = {
 	{ "query", "say what map would do, and change nothing", cmd_query },
 	{ "map", "map a BAR or fresh RAM for an importer and hold it",
 	  cmd_map },
+	{ "list", "what is mapped just now, and by whom", cmd_list },
+	{ "show", "all about one mapping, importer or context", cmd_show },
+	{ "stats", "what was counted since the module was loaded", cmd_stats },
+	{ "monitor", "what happens, as it happens", cmd_monitor },
+	{ "top", "the largest mappings and the rates, refreshed", cmd_top },
 	{ "allow", "which importers unprivileged users may attach", cmd_allow },
 };
 

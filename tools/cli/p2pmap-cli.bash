@@ -27,9 +27,12 @@ _p2pmap_cli_options() {
 	check) echo "$common --test --bar" ;;
 	devices) echo "$common --all" ;;
 	doctor) echo "$common --quiet" ;;
-	info) echo "$common" ;;
+	info | show | stats) echo "$common" ;;
+	list) echo "$common --device --pid" ;;
 	map) echo "$common --importer --bar --offset --ram --length --write" \
 		"--pin --dma-bits --sink --restore --watch --count --timeout" ;;
+	monitor) echo "$common --count" ;;
+	top) echo "$common --interval --count" ;;
 	query) echo "$common --importer --bar --offset --ram --length --write" \
 		"--pin --dma-bits" ;;
 	topo) echo "$common --dot" ;;
@@ -40,7 +43,7 @@ _p2pmap_cli_options() {
 _p2pmap_cli_value() {
 	local command=$1 option=$2 word=$3
 	case $option in
-	--importer) _p2pmap_cli_complete_address "$word" ;;
+	--importer | --device) _p2pmap_cli_complete_address "$word" ;;
 	--bar)
 		[[ $command == check ]] &&
 			mapfile -t COMPREPLY < <(compgen -W '0 1 2 3 4 5' -- "$word")
@@ -49,16 +52,18 @@ _p2pmap_cli_value() {
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
 	--config) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-	--offset | --length | --dma-bits | --count | --timeout) ;;
+	--offset | --length | --dma-bits | --count | --timeout | --pid | \
+		--interval) ;;
 	*) return 1 ;;
 	esac
 }
 
 # readline breaks words at the colons of an address, so the line is split here.
 _p2pmap_cli() {
-	local commands='allow check devices doctor info map query topo'
+	local commands='allow check devices doctor info list map monitor query'
 	local line=${COMP_LINE:0:COMP_POINT} command='' word='' previous i
 	local -a words
+	commands+=' show stats top topo'
 	COMPREPLY=()
 	read -ra words <<<"$line"
 	if [[ $line != *[[:space:]] ]]; then
@@ -80,6 +85,10 @@ _p2pmap_cli() {
 	fi
 	case $command in
 	'') mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
+	list)
+		mapfile -t COMPREPLY < <(compgen \
+			-W 'mappings importers contexts' -- "$word")
+		;;
 	allow)
 		if [[ $previous == allow ]]; then
 			mapfile -t COMPREPLY < <(compgen -W 'list add remove' \
