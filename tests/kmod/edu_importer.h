@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ABI of /dev/p2pmap-edu-<PCI address>, shared by edu_importer.c and the
+ * The ABI of /dev/p2pmap-edu-<PCI address>, shared by edu_importer.ko and the
  * tests.
  *
  * REGISTER names a range of memory, TRANSFER has the device copy to it or from

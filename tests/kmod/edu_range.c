@@ -33,30 +33,25 @@
  * nobody's page but one that is just being registered; who lets that one hang
  * can be killed.
  *
+ * Here is what a range is and does; the device, its node and its ioctls are in
+ * edu_main.c.
+ *
  * Lifetime.  A mapping ends before the driver is unbound: remove() sees to it.
  * The range that it belonged to stays until its file is closed, and the device's
  * object until the last file is.
  */
 #include <linux/delay.h>
-#include <linux/dma-mapping.h>
-#include <linux/fs.h>
+#include <linux/io.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
-#include <linux/miscdevice.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 
-#include <vma_dma_mapping.h>
-
-#include "edu_importer.h"
+#include "edu_priv.h"
 
 /* Registers and the buffer as the engine sees it; see docs/specs/edu of QEMU. */
-#define EDU_BAR 0
 #define EDU_REG_SRC 0x80
 #define EDU_REG_DST 0x88
 #define EDU_REG_COUNT 0x90
@@ -64,110 +59,9 @@
 #define EDU_CMD_START BIT(0)
 #define EDU_CMD_TO_MEMORY BIT(1)
 #define EDU_BUFFER 0x40000
-/* One that reaches the buffer's last byte makes QEMU 7.2 abort. */
-#define EDU_MAX_TRANSFER 4095
 
 /* A transfer takes 100 ms. */
 #define EDU_TIMEOUT (10 * HZ)
-
-/* For ranges whose addresses are kept one for each page. */
-#define EDU_MAX_LENGTH (1ULL << 30)
-
-/**
- * struct edu - a PCI device, bound
- * @ref: the driver's, and each file's
- * @misc: its node
- * @name: its name
- * @pdev: the device; until @gone
- * @bound: held for reading while the device is used, for writing by remove()
- * @gone: remove() was here; @bound
- * @regs: until @gone
- * @stage: a page of memory through which data goes to and from the buffer
- * @stage_dma: its address
- * @dummy: a page of memory that stands in for what is not there
- * @dummy_dma: its address
- * @lock: guards @ranges
- * @ranges: the ranges of all files, by id
- * @engine: whose is the engine, the buffer and @stage
- * @aim_lock: guards what follows, and what struct edu_range says
- * @target: where the engine copies to or from just now, or NULL
- * @from: first byte of it
- * @end: first byte after it
- * @missed: some of that was taken meanwhile
- */
-struct edu {
-	struct kref ref;
-	struct miscdevice misc;
-	char name[40];
-	struct pci_dev *pdev;
-	struct rw_semaphore bound;
-	bool gone;
-	void __iomem *regs;
-	void *stage;
-	dma_addr_t stage_dma;
-	void *dummy;
-	dma_addr_t dummy_dma;
-
-	struct mutex lock; /* the table of ranges */
-	struct xarray ranges;
-
-	struct mutex engine; /* one transfer at a time */
-
-	struct mutex aim_lock; /* taken by callbacks */
-	struct edu_range *target;
-	u64 from;
-	u64 end;
-	bool missed;
-};
-
-/**
- * struct edu_range - a range of somebody's memory, registered
- * @ref: the table's, and that of each ioctl
- * @edu: the device; immutable
- * @file: the file by which it was registered; immutable
- * @id: in edu.ranges; immutable
- * @flags: EDU_RANGE_*; immutable
- * @length: bytes; immutable
- * @mm: whose pages are charged, one mmgrab(); immutable
- * @charged: pages charged to @mm
- * @mapping: p2pmap's; NULL once remove() was here; edu.bound
- * @obeys: the driver stops the device itself; immutable once mapped
- * @nr_extents: of @extents; immutable once mapped, like all addresses
- * @extents: what the device may use, in one of three forms
- * @pa: the same, if EDU_RANGE_ADDRESSES
- * @sgt: the same, if EDU_RANGE_SGTABLE
- * @gone_from: first byte that is not known to be there; edu.aim_lock
- * @gone_end: first byte after; 0 if all is there; edu.aim_lock
- * @stops: how often stop() was called; edu.aim_lock
- * @resumes: how often resume() was; edu.aim_lock
- * @events: how often event() was; edu.aim_lock
- * @reasons: of all events since somebody asked; edu.aim_lock
- * @event: the last one; edu.aim_lock
- */
-struct edu_range {
-	struct kref ref;
-	struct edu *edu;
-	struct file *file;
-	u32 id;
-	u32 flags;
-	u64 length;
-	struct mm_struct *mm;
-	unsigned long charged;
-	struct vma_dma_mapping *mapping;
-	bool obeys;
-	unsigned int nr_extents;
-	struct vma_dma_extent *extents;
-	dma_addr_t *pa;
-	struct sg_table sgt;
-
-	u64 gone_from;
-	u64 gone_end;
-	u32 stops;
-	u32 resumes;
-	u32 events;
-	u32 reasons;
-	struct vma_dma_event event;
-};
 
 /* The engine */
 
@@ -179,7 +73,7 @@ static bool engine_busy(struct edu *edu)
 	return cmd != U64_MAX && (cmd & EDU_CMD_START);
 }
 
-static int engine_wait(struct edu *edu)
+int edu_engine_wait(struct edu *edu)
 {
 	unsigned long end = jiffies + EDU_TIMEOUT;
 
@@ -208,7 +102,7 @@ static int engine_stage(struct edu *edu, bool to_memory, u32 count)
 {
 	lockdep_assert_held(&edu->engine);
 	engine_start(edu, to_memory, edu->stage_dma, count);
-	return engine_wait(edu);
+	return edu_engine_wait(edu);
 }
 
 /* What p2pmap tells */
@@ -232,7 +126,7 @@ static void range_stop(void *owner, u64 offset, u64 end)
 	range->gone_end = max(range->gone_end, end);
 	if (edu->target == range && overlaps(edu->from, edu->end, offset, end)) {
 		/* It lasts as long as a transfer does; then it was in time. */
-		if (!range->obeys || engine_wait(edu))
+		if (!range->obeys || edu_engine_wait(edu))
 			edu->missed = true;
 	}
 	mutex_unlock(&edu->aim_lock);
@@ -422,7 +316,7 @@ static int transfer_piece(struct edu_range *range, struct edu_transfer *cmd,
 	}
 	if (!rc) {
 		aim(range, to_range, offset, count, back ? &stops : NULL);
-		rc = engine_wait(edu);
+		rc = edu_engine_wait(edu);
 		if (aim_end(edu))
 			cmd->out_void = 1;
 	}
@@ -434,7 +328,9 @@ static int transfer_piece(struct edu_range *range, struct edu_transfer *cmd,
 	return rc;
 }
 
-static int transfer(struct edu_range *range, struct edu_transfer *cmd, u8 *data)
+/* All of it; the data is the kernel's. */
+int edu_range_transfer(struct edu_range *range, struct edu_transfer *cmd,
+		       u8 *data)
 {
 	u64 done = 0, count;
 	dma_addr_t dma_addr;
@@ -478,10 +374,11 @@ static int map(struct edu_range *range, const struct edu_register *cmd)
 	struct device *dev = &range->edu->pdev->dev;
 	struct vma_dma_mapping *mapping;
 
-	BUILD_BUG_ON(VMA_DMA_MAP_FLAG_WRITE != EDU_RANGE_WRITE ||
-		     VMA_DMA_MAP_FLAG_PIN != EDU_RANGE_PIN ||
-		     VMA_DMA_MAP_FLAG_SINK != EDU_RANGE_SINK ||
-		     VMA_DMA_MAP_FLAG_RESTORE != EDU_RANGE_RESTORE);
+	/* Each flag is the same bit here and there. */
+	BUILD_BUG_ON((VMA_DMA_MAP_FLAG_WRITE ^ EDU_RANGE_WRITE) |
+		     (VMA_DMA_MAP_FLAG_PIN ^ EDU_RANGE_PIN) |
+		     (VMA_DMA_MAP_FLAG_SINK ^ EDU_RANGE_SINK) |
+		     (VMA_DMA_MAP_FLAG_RESTORE ^ EDU_RANGE_RESTORE));
 	mapping = vma_dma_mapping_create(range->mm, cmd->addr,
 					 cmd->addr + cmd->length, dev, flags,
 					 &range_ops, range);
@@ -526,7 +423,7 @@ static int run_errand(struct errand *errand)
 }
 
 /* No callback comes afterwards.  edu.bound is held. */
-static void range_unmap(struct edu_range *range)
+void edu_range_unmap(struct edu_range *range)
 {
 	if (range->mapping)
 		vma_dma_mapping_destroy(range->mapping);
@@ -537,7 +434,7 @@ static void range_free(struct kref *ref)
 {
 	struct edu_range *range = container_of(ref, struct edu_range, ref);
 
-	range_unmap(range);
+	edu_range_unmap(range);
 	if (range->flags & EDU_RANGE_SGTABLE)
 		vma_dma_mapping_sgtable_free(&range->sgt);
 	kvfree(range->extents);
@@ -547,7 +444,7 @@ static void range_free(struct kref *ref)
 	kfree(range);
 }
 
-static void range_put(struct edu_range *range)
+void edu_range_put(struct edu_range *range)
 {
 	kref_put(&range->ref, range_free);
 }
@@ -596,7 +493,7 @@ static void range_charge_settle(struct edu_range *range)
 	range->charged = 0;
 }
 
-static int range_begin(struct edu_range *range, const struct edu_register *cmd)
+static int range_begin(struct edu_range *range, struct edu_register *cmd)
 {
 	struct errand errand = { .range = range, .cmd = cmd };
 	struct edu *edu = range->edu;
@@ -613,403 +510,33 @@ static int range_begin(struct edu_range *range, const struct edu_register *cmd)
 		mutex_lock(&edu->lock);
 		rc = xa_alloc(&edu->ranges, &range->id, range, xa_limit_31b,
 			      GFP_KERNEL_ACCOUNT);
+		/* Once the lock is gone anybody may end it. */
+		cmd->out_id = range->id;
 		mutex_unlock(&edu->lock);
 	}
 	if (rc)
-		range_unmap(range);
+		edu_range_unmap(range);
 	return rc;
 }
 
-/* Its mm_users is held: nobody's address space ends while it is looked at. */
-static struct mm_struct *get_mm(pid_t pid)
+/* On success the table has the range, and its id is told. */
+int edu_range_register(struct file *file, struct mm_struct *mm,
+		       struct edu_register *cmd)
 {
-	struct task_struct *task;
-	struct mm_struct *mm;
-	struct pid *ref;
-
-	if (!pid) {
-		mmget(current->mm);
-		return current->mm;
-	}
-	if (!capable(CAP_SYS_PTRACE))
-		return ERR_PTR(-EPERM);
-	ref = find_get_pid(pid);
-	task = get_pid_task(ref, PIDTYPE_PID);
-	put_pid(ref);
-	if (!task)
-		return ERR_PTR(-ESRCH);
-	mm = get_task_mm(task);
-	put_task_struct(task);
-	return mm ? mm : ERR_PTR(-ESRCH);
-}
-
-static struct edu_range *range_get(struct file *file, u32 id)
-{
-	struct edu *edu = file->private_data;
-	struct edu_range *range;
-
-	mutex_lock(&edu->lock);
-	range = xa_load(&edu->ranges, id);
-	if (range && range->file == file)
-		kref_get(&range->ref);
-	else
-		range = NULL;
-	mutex_unlock(&edu->lock);
-	return range;
-}
-
-/* ioctls; edu.bound is held for reading, and the device is there */
-
-static int ioctl_register(struct file *file, struct edu_register *cmd)
-{
-	struct edu_range *range;
-	struct mm_struct *mm;
+	struct edu_range *range = range_alloc(file, mm, cmd);
 	int rc;
-
-	if ((cmd->flags & ~EDU_RANGE_FLAGS) || cmd->reserved)
-		return -EINVAL;
-	if (!cmd->length || cmd->length > EDU_MAX_LENGTH)
-		return -EINVAL;
-	if ((cmd->flags & EDU_RANGE_ADDRESSES) &&
-	    (cmd->flags & EDU_RANGE_SGTABLE))
-		return -EINVAL;
-	mm = get_mm(cmd->pid);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	range = range_alloc(file, mm, cmd);
-	rc = range ? range_begin(range, cmd) : -ENOMEM;
-	mmput(mm);
-	if (!rc)
-		cmd->out_id = range->id;
-	else if (range)
-		range_put(range);
-	return rc;
-}
-
-/* Whoever takes it out of the table ends it; transfers hold a reference. */
-static int ioctl_unregister(struct file *file, const struct edu_part *cmd)
-{
-	struct edu *edu = file->private_data;
-	struct edu_range *range;
-
-	mutex_lock(&edu->lock);
-	range = xa_load(&edu->ranges, cmd->id);
-	if (range && range->file == file)
-		xa_erase(&edu->ranges, cmd->id);
-	else
-		range = NULL;
-	mutex_unlock(&edu->lock);
-	if (!range)
-		return -ENOENT;
-	range_put(range);
-	return 0;
-}
-
-static int ioctl_transfer(struct file *file, struct edu_transfer *cmd)
-{
-	void __user *user = u64_to_user_ptr(cmd->data);
-	struct edu_range *range;
-	u8 *data;
-	int rc;
-
-	if (!cmd->length || cmd->length > EDU_MAX_TRANSFER ||
-	    (cmd->flags & ~EDU_TRANSFER_FLAGS))
-		return -EINVAL;
-	data = memdup_user(user, cmd->length);
-	if (IS_ERR(data))
-		return PTR_ERR(data);
-	range = range_get(file, cmd->id);
-	rc = range ? transfer(range, cmd, data) : -ENOENT;
-	if (range)
-		range_put(range);
-	if (!rc && !(cmd->flags & EDU_TRANSFER_TO_RANGE) &&
-	    copy_to_user(user, data, cmd->length))
-		rc = -EFAULT;
-	kfree(data);
-	return rc;
-}
-
-static int ioctl_remap(struct file *file, const struct edu_part *cmd)
-{
-	struct errand errand = { .part = *cmd };
-	int rc;
-
-	errand.range = range_get(file, cmd->id);
-	if (!errand.range)
-		return -ENOENT;
-	rc = errand.range->mapping ? run_errand(&errand) : -ENODEV;
-	range_put(errand.range);
-	return rc;
-}
-
-static void tell_mapping(struct vma_dma_mapping *mapping,
-			 struct edu_status *status)
-{
-	struct vma_dma_mapping_info info;
-	struct vma_dma_extent extent;
-
-	vma_dma_mapping_info(mapping, &info);
-	status->out_flags = info.flags;
-	status->out_live_bytes = info.live_bytes;
-	status->out_sink_bytes = info.sink_bytes;
-	status->out_lost_bytes = info.lost_bytes;
-	status->out_kind = info.kind;
-	status->out_route = info.route;
-	if (vma_dma_mapping_extents(mapping, 0, 1, &extent) == 1)
-		status->out_dma_addr = extent.dma_addr;
-}
-
-static void tell_events(struct edu_range *range, struct edu_status *status)
-{
-	mutex_lock(&range->edu->aim_lock);
-	status->out_stops = range->stops;
-	status->out_resumes = range->resumes;
-	status->out_events = range->events;
-	status->out_reasons = range->reasons;
-	status->out_event_offset = range->event.offset;
-	status->out_event_end = range->event.end;
-	status->out_cut_offset = range->event.cut_offset;
-	status->out_cut_end = range->event.cut_end;
-	status->out_event_flags = range->event.flags;
-	range->reasons = 0;
-	mutex_unlock(&range->edu->aim_lock);
-}
-
-static int ioctl_status(struct file *file, struct edu_status *status)
-{
-	struct edu_range *range = range_get(file, status->id);
 
 	if (!range)
-		return -ENOENT;
-	*status = (struct edu_status){ .id = status->id };
-	if (range->mapping)
-		tell_mapping(range->mapping, status);
-	tell_events(range, status);
-	range_put(range);
-	return 0;
-}
-
-/* What is asked of a device that is gone: how a range ended, and its end. */
-static bool needs_device(unsigned int number)
-{
-	return number != EDU_IOC_UNREGISTER && number != EDU_IOC_STATUS;
-}
-
-union edu_cmd {
-	struct edu_register reg;
-	struct edu_transfer transfer;
-	struct edu_part part;
-	struct edu_status status;
-};
-
-static int dispatch(struct file *file, unsigned int number, union edu_cmd *cmd)
-{
-	switch (number) {
-	case EDU_IOC_REGISTER:
-		return ioctl_register(file, &cmd->reg);
-	case EDU_IOC_UNREGISTER:
-		return ioctl_unregister(file, &cmd->part);
-	case EDU_IOC_TRANSFER:
-		return ioctl_transfer(file, &cmd->transfer);
-	case EDU_IOC_REMAP:
-		return ioctl_remap(file, &cmd->part);
-	case EDU_IOC_STATUS:
-		return ioctl_status(file, &cmd->status);
-	}
-	return -ENOTTY;
-}
-
-static long edu_ioctl(struct file *file, unsigned int number, unsigned long arg)
-{
-	struct edu *edu = file->private_data;
-	void __user *user = (void __user *)arg;
-	union edu_cmd cmd;
-	int rc = -ENODEV;
-
-	if (_IOC_SIZE(number) > sizeof(cmd))
-		return -ENOTTY;
-	if (copy_from_user(&cmd, user, _IOC_SIZE(number)))
-		return -EFAULT;
-	if (down_read_killable(&edu->bound))
-		return -EINTR;
-	if (!edu->gone || !needs_device(number))
-		rc = dispatch(file, number, &cmd);
-	up_read(&edu->bound);
-	if (!rc && (_IOC_DIR(number) & _IOC_READ) &&
-	    copy_to_user(user, &cmd, _IOC_SIZE(number)))
-		rc = -EFAULT;
-	return rc;
-}
-
-static void edu_free(struct kref *ref)
-{
-	struct edu *edu = container_of(ref, struct edu, ref);
-
-	xa_destroy(&edu->ranges);
-	mutex_destroy(&edu->lock);
-	mutex_destroy(&edu->engine);
-	mutex_destroy(&edu->aim_lock);
-	kfree(edu);
-}
-
-static void edu_put(struct edu *edu)
-{
-	kref_put(&edu->ref, edu_free);
-}
-
-/* misc_deregister() waits for this one to end. */
-static int edu_open(struct inode *inode, struct file *file)
-{
-	struct edu *edu = container_of(file->private_data, struct edu, misc);
-
-	kref_get(&edu->ref);
-	file->private_data = edu;
-	return nonseekable_open(inode, file);
-}
-
-/* Take a range of the file's out of the table; NULL if there is none left. */
-static struct edu_range *range_take(struct edu *edu, const struct file *file)
-{
-	struct edu_range *range;
-	unsigned long id;
-
-	mutex_lock(&edu->lock);
-	xa_for_each(&edu->ranges, id, range) {
-		if (range->file == file) {
-			xa_erase(&edu->ranges, id);
-			break;
-		}
-	}
-	mutex_unlock(&edu->lock);
-	return range;
-}
-
-static int edu_release(struct inode *inode, struct file *file)
-{
-	struct edu *edu = file->private_data;
-	struct edu_range *range;
-
-	down_read(&edu->bound);
-	while ((range = range_take(edu, file)))
-		range_put(range);
-	up_read(&edu->bound);
-	edu_put(edu);
-	return 0;
-}
-
-static const struct file_operations edu_fops = {
-	.owner = THIS_MODULE,
-	.open = edu_open,
-	.release = edu_release,
-	.unlocked_ioctl = edu_ioctl,
-};
-
-/* The PCI device */
-
-static struct edu *edu_alloc(struct pci_dev *pdev)
-{
-	struct edu *edu = kzalloc(sizeof(*edu), GFP_KERNEL);
-
-	if (!edu)
-		return NULL;
-	kref_init(&edu->ref);
-	init_rwsem(&edu->bound);
-	mutex_init(&edu->lock);
-	mutex_init(&edu->engine);
-	mutex_init(&edu->aim_lock);
-	xa_init_flags(&edu->ranges, XA_FLAGS_ALLOC1);
-	edu->pdev = pdev;
-	snprintf(edu->name, sizeof(edu->name), "p2pmap-edu-%s", pci_name(pdev));
-	edu->misc = (struct miscdevice){
-		.minor = MISC_DYNAMIC_MINOR,
-		.name = edu->name,
-		.fops = &edu_fops,
-		.parent = &pdev->dev,
-		.mode = 0600,
-	};
-	return edu;
-}
-
-/* What is undone by itself when the driver is unbound. */
-static int edu_set_up(struct edu *edu)
-{
-	struct pci_dev *pdev = edu->pdev;
-	int rc;
-
-	rc = pcim_enable_device(pdev);
-	if (!rc)
-		rc = pcim_iomap_regions(pdev, BIT(EDU_BAR), KBUILD_MODNAME);
-	if (!rc)
-		rc = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+		return -ENOMEM;
+	rc = range_begin(range, cmd);
 	if (rc)
-		return rc;
-	edu->regs = pcim_iomap_table(pdev)[EDU_BAR];
-	edu->stage = dmam_alloc_coherent(&pdev->dev, PAGE_SIZE,
-					 &edu->stage_dma, GFP_KERNEL);
-	edu->dummy = dmam_alloc_coherent(&pdev->dev, PAGE_SIZE,
-					 &edu->dummy_dma, GFP_KERNEL);
-	if (!edu->stage || !edu->dummy)
-		return -ENOMEM;
-	/* What somebody else's driver left running has other addresses. */
-	rc = engine_wait(edu);
-	if (!rc)
-		pci_set_master(pdev);
+		edu_range_put(range);
 	return rc;
 }
 
-static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+int edu_range_remap(struct edu_range *range, const struct edu_part *part)
 {
-	struct edu *edu = edu_alloc(pdev);
-	int rc;
+	struct errand errand = { .range = range, .part = *part };
 
-	if (!edu)
-		return -ENOMEM;
-	rc = edu_set_up(edu);
-	if (!rc)
-		rc = misc_register(&edu->misc);
-	if (rc) {
-		edu_put(edu);
-		return rc;
-	}
-	pci_set_drvdata(pdev, edu);
-	return 0;
+	return range->mapping ? run_errand(&errand) : -ENODEV;
 }
-
-/*
- * p2pmap took everything from the device before this was called; but what was
- * registered since then is there, and all mappings are to be destroyed while the
- * driver is bound.  Ranges and files stay until they are closed.
- */
-static void edu_remove(struct pci_dev *pdev)
-{
-	struct edu *edu = pci_get_drvdata(pdev);
-	struct edu_range *range;
-	unsigned long id;
-
-	misc_deregister(&edu->misc);
-	down_write(&edu->bound);
-	edu->gone = true;
-	xa_for_each(&edu->ranges, id, range)
-		range_unmap(range);
-	engine_wait(edu);
-	pci_clear_master(pdev);
-	up_write(&edu->bound);
-	edu_put(edu);
-}
-
-static const struct pci_device_id edu_ids[] = {
-	{ PCI_DEVICE(0x1234, 0x11e8) },
-	{}
-};
-MODULE_DEVICE_TABLE(pci, edu_ids);
-
-static struct pci_driver edu_driver = {
-	.name = KBUILD_MODNAME,
-	.id_table = edu_ids,
-	.probe = edu_probe,
-	.remove = edu_remove,
-};
-module_pci_driver(edu_driver);
-
-MODULE_DESCRIPTION("p2pmap: an importer, QEMU's edu");
-MODULE_LICENSE("GPL");
