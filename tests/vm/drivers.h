@@ -291,6 +291,7 @@ static inline int try_register(int fd, pid_t pid, const void *addr,
 		.pid = pid,
 	};
 
+	*id = 0;
 	if (ioctl(fd, EDU_IOC_REGISTER, &cmd))
 		return -errno;
 	*id = cmd.out_id;
