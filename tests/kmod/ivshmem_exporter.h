@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ABI of /dev/p2pmap-ivshmem-<PCI address>, shared by ivshmem_exporter.c and
+ * The ABI of /dev/p2pmap-ivshmem-<PCI address>, shared by ivshmem_exporter.ko and
  * the tests.
  *
  * ALLOC gives a piece of the device's memory, known by the offset at which it
