@@ -3,7 +3,7 @@
  * Exporters: a driver that answers for its memory has its way, and what it
  * moves or takes away is out of the device's reach before it goes.
  *
- * tests/kmod/ivshmem_exporter.c is the driver, /dev/p2pmap the importer's way.
+ * tests/kmod/ivshmem_piece.c is the driver, /dev/p2pmap the importer's way.
  *
  * iommu: on
  * lab: --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'

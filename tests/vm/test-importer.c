@@ -4,7 +4,7 @@
  * is told in time when it goes.
  *
  * tests/kmod/edu_range.c is the driver, of an edu that is not the lab's; what
- * it copies is RAM, or what tests/kmod/ivshmem_exporter.c exports.  Where no
+ * it copies is RAM, or what tests/kmod/ivshmem_piece.c exports.  Where no
  * IOMMU translates the driver stops its device itself, so all of this holds
  * there, too, but that what went cannot be had back at the same address.
  *
