@@ -15,19 +15,18 @@
 
 #define DEFAULT_PATH "/dev/p2pmap"
 
-static int context_new(const struct p2pmap_sys *sys,
-		       const struct p2pmap_open_opts *opts,
-		       struct p2pmap_context **out)
+/* Returns NULL when there is no memory. */
+static struct p2pmap_context *context_new(const struct p2pmap_sys *sys,
+					  const struct p2pmap_open_opts *opts)
 {
 	struct p2pmap_context *ctx = calloc(1, sizeof(*ctx));
-	int error;
 
 	if (!ctx)
-		return -ENOMEM;
-	error = pthread_mutex_init(&ctx->lock, NULL);
-	if (error) {
+		return NULL;
+	/* POSIX lets it fail for want of memory only. */
+	if (pthread_mutex_init(&ctx->lock, NULL)) {
 		free(ctx);
-		return -error;
+		return NULL;
 	}
 	p2pmap_handle_init(ctx);
 	ctx->sys = sys;
@@ -36,8 +35,7 @@ static int context_new(const struct p2pmap_sys *sys,
 	ctx->log = opts->log;
 	ctx->log_user = opts->log_user;
 	ctx->event_size = sizeof(struct p2pmap_event);
-	*out = ctx;
-	return 0;
+	return ctx;
 }
 
 static void context_free(struct p2pmap_context *ctx)
@@ -128,9 +126,9 @@ int p2pmap_context_open_sys(const struct p2pmap_sys *sys,
 	error = opts_copy(&known, opts);
 	if (error)
 		return error;
-	error = context_new(sys, &known, &ctx);
-	if (error)
-		return error;
+	ctx = context_new(sys, &known);
+	if (!ctx)
+		return -ENOMEM;
 	error = node_open(ctx, &known);
 	if (error)
 		goto free_context;
@@ -160,9 +158,9 @@ int p2pmap_context_open_fd_sys(const struct p2pmap_sys *sys, int fd,
 		return error;
 	if (known.path)
 		return -EINVAL;
-	error = context_new(sys, &known, &ctx);
-	if (error)
-		return error;
+	ctx = context_new(sys, &known);
+	if (!ctx)
+		return -ENOMEM;
 	ctx->fd = fd;
 	error = sys->set_flags(fd, known.flags & P2PMAP_OPEN_NONBLOCK);
 	if (!error)

@@ -85,10 +85,10 @@ struct p2pmap_mapping {
 /* context.c */
 int p2pmap_context_open_sys(const struct p2pmap_sys *sys,
 			    const struct p2pmap_open_opts *opts,
-			    struct p2pmap_context **ctx);
+			    struct p2pmap_context **out);
 int p2pmap_context_open_fd_sys(const struct p2pmap_sys *sys, int fd,
 			       const struct p2pmap_open_opts *opts,
-			       struct p2pmap_context **ctx);
+			       struct p2pmap_context **out);
 
 /* extent.c */
 int p2pmap_extents_complete(struct p2pmap_context *ctx,
