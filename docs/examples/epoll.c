@@ -91,7 +91,7 @@ static bool on_timer(struct program *program)
 	if (read(program->timer, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return true;
 	program->ticks += ticks;
-	madvise(program->buffer + program->ticks % 256 * PAGE, PAGE,
+	madvise(program->buffer + program->ticks % 256 * (size_t)PAGE, PAGE,
 		MADV_DONTNEED);
 	return program->ticks < 10;
 }

@@ -18,8 +18,8 @@ static void write_records(size_t length)
 			.size = (uint32_t)length,
 			.mapping = i,
 			.cookie = 100 + i,
-			.offset = 0x1000 * i,
-			.generation = 2 * i,
+			.offset = 0x1000ULL * i,
+			.generation = 2ULL * i,
 			.reasons = P2PMAP_EVENT_UNMAPPED,
 			.flags = P2PMAP_EVENT_SINK,
 		};

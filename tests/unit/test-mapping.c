@@ -14,8 +14,8 @@ static uint64_t fill_many(void)
 	int i;
 
 	for (i = 0; i < MANY; i++) {
-		many[i].dma_addr = 0x1000000u * (unsigned int)(MANY - i);
-		many[i].length = 0x1000u * (unsigned int)(i + 1);
+		many[i].dma_addr = 0x1000000ULL * (unsigned int)(MANY - i);
+		many[i].length = 0x1000ULL * (unsigned int)(i + 1);
 		length += many[i].length;
 	}
 	fake.extents = many;
