@@ -106,7 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_input(NULL, 0);
 	count = split(text, words + 1);
 	words[0] = name;
-	optind = 1;
+	/* Zero has getopt_long() forget the command line before. */
+	optind = 0;
 	status = __real_main(count + 1, words);
 	PROMISE(status >= 0 && status <= 3);
 	free(text);
