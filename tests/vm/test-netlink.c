@@ -761,6 +761,11 @@ static void a_pid_is_right_just_after_fork(void **state)
 
 /* Requests that are wrong */
 
+static void take_id(const struct nl_message *message, void *arg)
+{
+	*(uint64_t *)arg = nl_u64(message, 1);
+}
+
 struct malformed {
 	const char *what;
 	uint8_t cmd;
@@ -812,6 +817,7 @@ static void wrong_requests_are_refused(void **state)
 	struct nl_request request;
 	unsigned int count = 0;
 	struct lab *lab = *state;
+	uint64_t id = 0;
 	struct nl nl;
 
 	assert_int_equal(nl_open(&nl), 0);
@@ -828,6 +834,15 @@ static void wrong_requests_are_refused(void **state)
 			lab_note(lab, "%s: %d", row->what, rc);
 		assert_int_equal(rc, row->error);
 	}
+	/* One is meant, or those of a context. */
+	nl_begin(&nl, &request, P2PMAP_NL_CMD_CONTEXT_GET, NLM_F_DUMP);
+	assert_int_equal(nl_send(&nl, &request), 0);
+	assert_int_equal(nl_receive_all(&nl, take_id, &id), 0);
+	nl_begin(&nl, &request, P2PMAP_NL_CMD_IMPORTER_GET, 0);
+	nl_put_u64(&request, A(IMPORTER, ID), id + 1);
+	nl_put_u64(&request, A(IMPORTER, CONTEXT), id);
+	assert_int_equal(nl_send(&nl, &request), 0);
+	assert_int_equal(nl_receive_all(&nl, count_one, &count), -EINVAL);
 	/* Too short for a command. */
 	nl_begin(&nl, &request, P2PMAP_NL_CMD_MAPPING_GET, 0);
 	request.length = NLMSG_LENGTH(0);
