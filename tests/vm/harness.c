@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the tests inside the virtual lab share: setup and balance, contexts and
+ * What the tests inside the virtual lab share: setup and teardown, contexts and
  * mappings, memory, DMA, the kernel's log, the module.  harness.h says what each
- * function is for; other processes are in harness-process.c.
+ * function is for; other processes are in harness-process.c, what a test may
+ * leave behind in harness-balance.c.
  *
- * Nothing here decides whether p2pmap is right, but for lab_balance_holds().
- * What cannot be set up fails the test: a test that did not happen must not
- * look like one that passed.
+ * Nothing here decides whether p2pmap is right.  What cannot be set up fails the
+ * test: a test that did not happen must not look like one that passed.
  */
 #define _GNU_SOURCE
 #include "harness.h"
 
-#include <linux/capability.h>
 #include <poll.h>
 #include <time.h>
 
@@ -89,123 +88,6 @@ void sleep_ms(unsigned int ms)
 
 	while (nanosleep(&left, &left) && errno == EINTR)
 		;
-}
-
-/* The balance */
-
-/* The counters are kept per processor; this sums them up first. */
-long pages_pinned(void)
-{
-	file_write("/proc/sys/vm/stat_refresh", "1\n");
-	return file_number("/proc/vmstat", "nr_foll_pin_acquired ") -
-	       file_number("/proc/vmstat", "nr_foll_pin_released ");
-}
-
-long quarantined_pages(void)
-{
-	char text[4096], *line = text, *next;
-	long pages = 0;
-
-	if (!file_read("/sys/class/misc/p2pmap/quarantine", text, sizeof(text)))
-		return -1;
-	while ((next = strchr(line, '\n'))) {
-		line = strchr(line, ' ');
-		pages += strtol(line, NULL, 10);
-		line = next + 1;
-	}
-	return pages;
-}
-
-void quarantine_wait_empty(void)
-{
-	uint64_t end = now_ms() + PATIENCE_MS;
-
-	while (file_number("/sys/module/p2pmap/refcnt", NULL) && now_ms() < end)
-		sleep_ms(1);
-	assert_int_equal(quarantined_pages(), 0);
-}
-
-struct charge_query {
-	int fd;
-	void *page;
-	uint64_t *used;
-};
-
-/* Asks for one page too many, and is told how many there are already. */
-static int ask_charge(void *arg)
-{
-	struct p2pmap_reason reason = { .size = sizeof(reason) };
-	struct charge_query *ask = arg;
-	struct p2pmap_query query = {
-		.size = sizeof(query),
-		.flags = PIN,
-		.addr = (uintptr_t)ask->page,
-		.length = PAGE,
-		.reason = (uintptr_t)&reason,
-	};
-
-	if (drop_capability(CAP_IPC_LOCK) || limit_memlock(0))
-		return 1;
-	if (!ioctl(ask->fd, P2PMAP_IOC_QUERY, &query) || errno != ENOMEM ||
-	    reason.code != P2PMAP_REASON_MEMLOCK)
-		return 1;
-	*ask->used = reason.value[1];
-	return 0;
-}
-
-uint64_t memlock_charged(uid_t uid)
-{
-	struct charge_query ask = { .page = ram(PAGE) };
-	uint64_t used;
-	int rc;
-
-	ask.used = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ask.fd = open(NODE, O_RDWR | O_CLOEXEC);
-	rc = uid ? as_user(uid, ask_charge, &ask) : in_child(ask_charge, &ask);
-	used = rc ? UINT64_MAX : *ask.used;
-	if (ask.fd >= 0)
-		close(ask.fd);
-	munmap(ask.used, PAGE);
-	munmap(ask.page, PAGE);
-	return used;
-}
-
-void lab_balance_take(struct lab_balance *balance)
-{
-	balance->pins = pages_pinned();
-	balance->vm_pin = file_number("/proc/self/status", "VmPin:");
-	balance->vm_locked = file_number("/proc/self/status", "VmLck:");
-	balance->quarantined = quarantined_pages();
-	balance->users = file_number("/sys/module/p2pmap/refcnt", NULL);
-	balance->charged[0] = memlock_charged(0);
-	balance->charged[1] = memlock_charged(USER_UID);
-	balance->charged[2] = memlock_charged(USER2_UID);
-}
-
-static bool same(const char *what, long before, long after)
-{
-	if (before != after)
-		print_error("left behind: %s was %ld and is %ld\n", what,
-			    before, after);
-	return before == after;
-}
-
-bool lab_balance_holds(const struct lab_balance *before)
-{
-	struct lab_balance after;
-	bool holds = true;
-
-	lab_balance_take(&after);
-	holds &= same("pages pinned", before->pins, after.pins);
-	holds &= same("VmPin", before->vm_pin, after.vm_pin);
-	holds &= same("VmLck", before->vm_locked, after.vm_locked);
-	holds &= same("pages in quarantine", before->quarantined,
-		      after.quarantined);
-	holds &= same("users of the module", before->users, after.users);
-	holds &= same("memlock of root", before->charged[0], after.charged[0]);
-	holds &= same("memlock of user", before->charged[1], after.charged[1]);
-	holds &= same("memlock of user2", before->charged[2], after.charged[2]);
-	return holds;
 }
 
 /* The program */

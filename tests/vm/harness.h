@@ -62,6 +62,8 @@
  * @vm_pin: VmPin of this process, in KiB
  * @vm_locked: VmLck of this process, in KiB
  * @quarantined: pages in quarantine
+ * @dma_mappings: what the DMA API has mapped for edu
+ * @iommu_pages: page tables of all IOMMUs
  * @users: users of the module
  * @charged: bytes charged to RLIMIT_MEMLOCK of root, user and user2
  */
@@ -70,6 +72,8 @@ struct lab_balance {
 	long vm_pin;
 	long vm_locked;
 	long quarantined;
+	long dma_mappings;
+	long iommu_pages;
 	long users;
 	uint64_t charged[3];
 };
@@ -151,6 +155,8 @@ bool lab_is_translated(const struct lab *lab);
 void lab_balance_take(struct lab_balance *balance);
 /* True if nothing was left behind since; says what was. */
 bool lab_balance_holds(const struct lab_balance *before);
+/* What DMA_API_DEBUG knows of a device's mappings; -1 without it. */
+long dma_mappings(const char *address);
 
 /* Contexts and importers */
 
