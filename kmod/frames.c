@@ -287,7 +287,11 @@ static int frames_append_hmm(struct p2pmap_frames *frames,
 	return 0;
 }
 
-/* hmm says EFAULT for every failed fault; the core mm can tell them apart. */
+/*
+ * hmm says EFAULT for every failed fault; the core mm can tell them apart.  What
+ * failed for want of memory, and does not when it is tried again, is no fault of
+ * the caller's.
+ */
 static int fault_error(struct vm_area_struct *vma, const struct hmm_range *range)
 {
 	bool write = range->default_flags & HMM_PFN_REQ_WRITE;
@@ -303,6 +307,8 @@ static int fault_error(struct vm_area_struct *vma, const struct hmm_range *range
 			      FAULT_FLAG_REMOTE |
 				      (write ? FAULT_FLAG_WRITE : 0),
 			      NULL);
+	if (!rc)
+		return -EAGAIN;
 	return rc == -ENOMEM ? rc : -EFAULT;
 }
 
