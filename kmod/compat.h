@@ -121,19 +121,23 @@ static inline long p2pmap_pin(struct mm_struct *mm, unsigned long addr,
 /*
  * Flags for a long-term pin.  Where pin_user_pages() takes a vmas array it is
  * older than 6.2, and a read-only pin in a private mapping must break COW by
- * itself or the page parts from the address at the next write.
+ * itself or the page parts from the address at the next write.  Newer ones do
+ * that by unsharing, which never comes to an end where the file has a huge page:
+ * the fault maps it again (6.12).  Nobody but the kernel writes for it.
  */
 static inline unsigned int p2pmap_pin_flags(struct vm_area_struct *vma,
 					    bool write)
 {
 	unsigned int flags = FOLL_LONGTERM;
+	bool force = vma->vm_file;
 
 	if (write)
 		return flags | FOLL_WRITE;
 #ifdef P2PMAP_HAS_PIN_VMAS
-	if (is_cow_mapping(vma->vm_flags) && !is_vm_hugetlb_page(vma))
-		return flags | FOLL_WRITE | FOLL_FORCE;
+	force = true;
 #endif
+	if (force && is_cow_mapping(vma->vm_flags) && !is_vm_hugetlb_page(vma))
+		return flags | FOLL_WRITE | FOLL_FORCE;
 	return flags;
 }
 
