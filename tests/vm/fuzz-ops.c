@@ -732,6 +732,7 @@ static void run_op(struct fuzz_world *world, const uint8_t *op)
 {
 	uint8_t again[FUZZ_OP_SIZE];
 
+	memcpy(world->shared->last, op, FUZZ_OP_SIZE);
 	if (op[CODE] < NR_IOCTLS) {
 		op_ioctl(world, op);
 	} else if (op[CODE] < NR_IOCTLS + NR_OTHERS) {

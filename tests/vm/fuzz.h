@@ -37,6 +37,7 @@ struct fuzz_shared {
 	atomic_uint nr_corpus;
 	atomic_uint violations; /* of a user's rights */
 	char violation[256]; /* the first one */
+	uint8_t last[FUZZ_OP_SIZE]; /* one of those that began last */
 	atomic_uchar edges[FUZZ_EDGES];
 	struct fuzz_input corpus[FUZZ_CORPUS_MAX];
 };

@@ -26,6 +26,7 @@
 
 #define RUNS_OF_A_WORKER 32
 #define SECONDS 20
+#define PATIENCE_SECONDS 60
 #define MEMLOCK (1 * MIB)
 #define CORPUS "/tests/fuzz.corpus"
 
@@ -119,14 +120,57 @@ static int worker_main(struct campaign *campaign, unsigned long round,
 	return 0;
 }
 
-/* Waits for a worker; kills it should it hang, which no call may. */
-static int worker_end(pid_t pid)
+/* What is in the slots of a process. */
+static void tell_slots(pid_t pid)
 {
-	uint64_t end = now_ms() + 120000;
+	char path[64], line[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	file = fopen(path, "re");
+	for (bool slot = false; file && fgets(line, sizeof(line), file);) {
+		if (strchr(line, '-') && strchr(line, '-') < strchr(line, ' '))
+			slot = !strncmp(line, "20000", 5);
+		if (slot)
+			printf("# %s", line);
+	}
+	if (file)
+		fclose(file);
+}
+
+/* Where a worker hangs, and each process of its. */
+static void tell_stacks(const struct campaign *campaign, pid_t pid)
+{
+	const uint8_t *op = campaign->shared->last;
+	char path[64], text[4096];
+
+	printf("# fuzz: the last operation: %02x%02x%02x%02x%02x%02x%02x%02x\n",
+	       op[0], op[1], op[2], op[3], op[4], op[5], op[6], op[7]);
+	/* What each processor is at, to the kernel's log. */
+	file_write("/proc/sysrq-trigger", "l");
+	tell_slots(pid);
+
+	for (pid_t last = pid + 8; pid < last; pid++)
+		for (int i = 0; i < 3; i++) {
+			static const char *const files[] = { "syscall", "stat",
+							     "stack" };
+
+			snprintf(path, sizeof(path), "/proc/%d/%s", pid,
+				 files[i]);
+			if (file_read(path, text, sizeof(text)))
+				printf("# fuzz: %s:\n%s\n", path, text);
+		}
+}
+
+/* Waits for a worker; kills it should it hang, which no call may. */
+static int worker_end(const struct campaign *campaign, pid_t pid)
+{
+	uint64_t end = now_ms() + PATIENCE_SECONDS * 1000;
 	int status;
 
 	while (!waitpid(pid, &status, WNOHANG)) {
 		if (now_ms() > end) {
+			tell_stacks(campaign, pid);
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
 			return -1;
@@ -148,7 +192,7 @@ static int worker_run(struct campaign *campaign, unsigned long round,
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(worker_main(campaign, round, replayed));
 	}
-	return pid < 0 ? -1 : worker_end(pid);
+	return pid < 0 ? -1 : worker_end(campaign, pid);
 }
 
 static unsigned int min_of(unsigned int a, unsigned int b)
