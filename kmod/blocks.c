@@ -6,7 +6,7 @@
  * page table, so unmapping exactly a block, or several that are neighbours,
  * never takes a part of an entry; and a block in any other state has nothing
  * mapped.  So nothing is unmapped twice and nothing in part, which is what
- * destroys other mappings and data (iommu.c).
+ * destroys other mappings and data (domain.c).
  *
  * Entries follow from address, frame and length alone: the IOMMU core maps a
  * contiguous run with the largest page that fits at each step.  That is

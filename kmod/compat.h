@@ -8,6 +8,7 @@
 #ifndef P2PMAP_COMPAT_H
 #define P2PMAP_COMPAT_H
 
+#include <linux/dma-mapping.h>
 #include <linux/eventfd.h>
 #include <linux/hugetlb.h>
 #include <linux/iommu.h>
@@ -91,6 +92,16 @@ static inline void p2pmap_pfnmap_end(struct p2pmap_pfnmap *map)
 #define P2PMAP_VM_SHADOW_STACK VM_NONE
 #endif
 
+/* Would a write to @vma be to a copy? */
+static inline bool p2pmap_is_cow(struct vm_area_struct *vma)
+{
+#ifdef P2PMAP_HAS_VMA_IS_COW
+	return vma_is_cow_mapping(vma);
+#else
+	return is_cow_mapping(vma->vm_flags);
+#endif
+}
+
 /* Do the caller's protection keys let it do to @vma what the device will? */
 static inline bool p2pmap_keys_permit(struct vm_area_struct *vma, bool write)
 {
@@ -136,10 +147,24 @@ static inline unsigned int p2pmap_pin_flags(struct vm_area_struct *vma,
 #ifdef P2PMAP_HAS_PIN_VMAS
 	force = true;
 #endif
-	if (force && is_cow_mapping(vma->vm_flags) && !is_vm_hugetlb_page(vma))
+	if (force && p2pmap_is_cow(vma) && !is_vm_hugetlb_page(vma))
 		return flags | FOLL_WRITE | FOLL_FORCE;
 	return flags;
 }
+
+/* The address of a chunk, as iova.c knows it; domain.c needs none of it. */
+struct p2pmap_iova {
+#ifdef P2PMAP_HAS_DMA_IOVA
+	struct dma_iova_state state;
+#endif
+};
+
+/* Memory must not be bounced: nobody would copy to and fro. */
+#ifdef DMA_ATTR_REQUIRE_COHERENT
+#define P2PMAP_ATTR_COHERENT DMA_ATTR_REQUIRE_COHERENT
+#else
+#define P2PMAP_ATTR_COHERENT 0
+#endif
 
 /* Never sleeps and never enters reclaim: it runs under locks of notifiers. */
 static inline int p2pmap_iommu_map_nowait(struct iommu_domain *domain,

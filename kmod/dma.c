@@ -11,47 +11,19 @@
  *    boundary allows (beyond it segments are padded, and what follows a page
  *    would be mapped too);
  *  - dma_map_resource() for a run of a BAR;
- *  - where an IOMMU translates and the chunk is longer than one of its leaf
- *    tables: the address is had by mapping a hole in the physical address
- *    space, which is taken out again at once, and then each run is mapped.
- *
- * The third is there because an iommu_map() of VT-d that runs out of memory
- * between two leaf tables says so and leaves the first one's entries (6.1, 6.12).
- * The DMA API then frees the address with entries under it, and whoever gets it
- * next keeps the old frames: measured.  The hole is aligned as the address is,
- * so its entries are all in one table, and what follows is unrolled by iommu.c.
+ *  - where an IOMMU translates: an address is reserved first, and then each run
+ *    is mapped there (iova.c).  Kernels that do not offer it do it for long
+ *    chunks only, and in another way (domain.c).
  *
  * prepare allocates everything, so that map can run under a lock that
  * notifiers take, and unmap can run whatever the state of memory.
  */
 #include <linux/dma-map-ops.h>
-#include <linux/ioport.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/swiotlb.h>
 
 #include "range.h"
-
-/* Longest chunk behind an IOMMU: one table of its 2 MiB entries. */
-#define RESERVE_MAX ((u64)SZ_1G)
-
-static struct resource *hole; /* where no memory and no device is */
-static phys_addr_t hole_phys;
-
-int p2pmap_dma_init(void)
-{
-	hole = request_free_mem_region(&iomem_resource, 2 * RESERVE_MAX,
-				       "p2pmap hole");
-	if (IS_ERR(hole))
-		return PTR_ERR(hole);
-	hole_phys = ALIGN(hole->start, RESERVE_MAX);
-	return 0;
-}
-
-void p2pmap_dma_exit(void)
-{
-	release_mem_region(hole->start, resource_size(hole));
-}
 
 static enum dma_data_direction dma_direction(const struct p2pmap_dma *dma)
 {
@@ -111,7 +83,7 @@ static u64 segment_max(struct device *dev, phys_addr_t phys)
 static u64 chunk_max(const struct p2pmap_dma *dma)
 {
 	u64 boundary = dma_get_seg_boundary(dma->dev);
-	u64 max = dma->translated ? RESERVE_MAX : SZ_4G;
+	u64 max = dma->translated ? P2PMAP_CHUNK_MAX : SZ_4G;
 
 	return min_t(u64, boundary, max - 1) + 1;
 }
@@ -120,7 +92,7 @@ static u64 chunk_max(const struct p2pmap_dma *dma)
 static bool chunk_reserves(const struct p2pmap_dma *dma,
 			   const struct p2pmap_chunk *chunk)
 {
-	return dma->translated && chunk->length > PMD_SIZE;
+	return dma->translated && p2pmap_iova_reserves(chunk->length);
 }
 
 /* Count (@sg NULL) or fill the segments of one chunk; advances @at. */
@@ -187,7 +159,7 @@ static int dma_prepare_bar(struct p2pmap_dma *dma,
 			   const struct p2pmap_frames *frames)
 {
 	struct run_cursor at = { .frames = frames };
-	u64 max = dma->translated ? RESERVE_MAX : frames->length;
+	u64 max = dma->translated ? P2PMAP_CHUNK_MAX : frames->length;
 	unsigned int nr = frames->nr_runs + frames->length / max;
 	struct p2pmap_chunk *chunk;
 	u64 offset = 0;
@@ -253,29 +225,18 @@ int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 	return dma->extents ? 0 : -ENOMEM;
 }
 
-/* The address is a multiple of 2 MiB long: then the hole's entries are huge. */
-static u64 reserve_length(const struct p2pmap_chunk *chunk)
+static void chunk_unmap(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 {
-	return ALIGN(chunk->length, PMD_SIZE);
-}
-
-static void chunk_unreserve(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
-{
-	dma_unmap_resource(dma->dev, chunk->dma_addr, reserve_length(chunk),
-			   DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
-}
-
-/* Nobody knows the address yet, and nothing is where it leads. */
-static int chunk_reserve(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
-{
-	chunk->dma_addr = dma_map_resource(dma->dev, hole_phys,
-					   reserve_length(chunk),
-					   DMA_TO_DEVICE,
-					   DMA_ATTR_SKIP_CPU_SYNC);
-	if (dma_mapping_error(dma->dev, chunk->dma_addr))
-		return -ENOMEM;
-	p2pmap_iommu_cut(dma->dev, chunk->dma_addr, reserve_length(chunk));
-	return 0;
+	if (chunk->hollow)
+		p2pmap_iova_pave(dma, chunk);
+	if (chunk_reserves(dma, chunk))
+		p2pmap_iova_release(dma, chunk);
+	else if (dma->kind == P2PMAP_KIND_BAR)
+		dma_unmap_resource(dma->dev, chunk->dma_addr, chunk->length,
+				   dma_direction(dma), DMA_ATTR_SKIP_CPU_SYNC);
+	else
+		dma_unmap_sgtable(dma->dev, &chunk->sgt, dma_direction(dma),
+				  DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 /* Map the runs that begin at @at, which is not advanced. */
@@ -286,22 +247,24 @@ static int chunk_fill(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk,
 	phys_addr_t phys;
 	int rc;
 
-	rc = chunk_reserve(dma, chunk);
+	rc = p2pmap_iova_reserve(dma, chunk);
 	if (rc)
 		return rc;
+	chunk->hollow = true;
 	for (; done < chunk->length; done += length) {
 		length = cursor_next(&at, chunk->length - done, &phys);
-		rc = p2pmap_iommu_put_back(dma->dev, chunk->dma_addr + done,
-					   phys, length, dma->write, dma->kind);
+		rc = p2pmap_iova_put_back(dma, chunk, done, phys, length,
+					  dma->kind);
 		if (rc)
 			break;
 	}
-	if (!rc)
+	if (!rc) {
+		chunk->hollow = false;
 		return 0;
+	}
 	if (done)
-		p2pmap_iommu_cut(dma->dev, chunk->dma_addr, done);
-	p2pmap_iommu_pave(dma->dev, chunk->dma_addr, reserve_length(chunk));
-	chunk_unreserve(dma, chunk);
+		p2pmap_iova_cut(dma, chunk, 0, done);
+	chunk_unmap(dma, chunk);
 	return rc;
 }
 
@@ -322,18 +285,6 @@ static int chunk_map(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk,
 		return -ENOMEM;
 	chunk->dma_addr = sg_dma_address(chunk->sgt.sgl);
 	return 0;
-}
-
-static void chunk_unmap(struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
-{
-	if (chunk_reserves(dma, chunk))
-		chunk_unreserve(dma, chunk);
-	else if (dma->kind == P2PMAP_KIND_BAR)
-		dma_unmap_resource(dma->dev, chunk->dma_addr, chunk->length,
-				   dma_direction(dma), DMA_ATTR_SKIP_CPU_SYNC);
-	else
-		dma_unmap_sgtable(dma->dev, &chunk->sgt, dma_direction(dma),
-				  DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 static void extent_append(struct p2pmap_dma *dma, dma_addr_t addr, u64 length)
@@ -403,7 +354,7 @@ static void chunks_unmap(struct p2pmap_dma *dma, unsigned int nr)
 		cond_resched();
 	}
 	if (dma->translated && !dma->given)
-		p2pmap_iommu_flush(dma->dev);
+		p2pmap_iova_flush(dma);
 	dma->nr_extents = 0;
 }
 
@@ -448,8 +399,8 @@ int p2pmap_dma_map(struct p2pmap_dma *dma, const struct p2pmap_frames *frames,
 
 /*
  * Give all addresses back.  Where an IOMMU translates, no DMA reaches the
- * memory once this returns.  Works over holes that were cut: dma_unmap_*() of
- * exactly what one dma_map_*() made frees the address whatever is still there.
+ * memory once this returns.  All of it is mapped, or p2pmap_dma_hollow() was told
+ * that nothing is.
  */
 void p2pmap_dma_unmap(struct p2pmap_dma *dma)
 {
@@ -459,15 +410,13 @@ void p2pmap_dma_unmap(struct p2pmap_dma *dma)
 	chunks_unmap(dma, dma->nr_chunks);
 }
 
-/* Everything was cut: have p2pmap_dma_unmap() find its way over the holes. */
-void p2pmap_dma_pave(struct p2pmap_dma *dma)
+/* Everything was cut: p2pmap_dma_unmap() will find nothing. */
+void p2pmap_dma_hollow(struct p2pmap_dma *dma)
 {
 	struct p2pmap_chunk *chunk = dma->chunks;
 
 	for (; chunk < dma->chunks + dma->nr_chunks; chunk++)
-		p2pmap_iommu_pave(dma->dev, chunk->dma_addr,
-				  chunk_reserves(dma, chunk) ?
-					  reserve_length(chunk) : chunk->length);
+		chunk->hollow = true;
 }
 
 void p2pmap_dma_free(struct p2pmap_dma *dma)
@@ -487,8 +436,7 @@ void p2pmap_dma_free(struct p2pmap_dma *dma)
 }
 
 /* The chunk that holds @offset. */
-static const struct p2pmap_chunk *chunk_of(const struct p2pmap_dma *dma,
-					   u64 offset)
+static struct p2pmap_chunk *chunk_of(const struct p2pmap_dma *dma, u64 offset)
 {
 	unsigned int low = 0, high = dma->nr_chunks, mid;
 
@@ -514,4 +462,22 @@ dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset)
 bool p2pmap_dma_begins_chunk(const struct p2pmap_dma *dma, u64 offset)
 {
 	return chunk_of(dma, offset)->offset == offset;
+}
+
+/* Take a part of a chunk from the device; see p2pmap_iova_cut(). */
+void p2pmap_dma_cut(struct p2pmap_dma *dma, u64 offset, u64 length)
+{
+	struct p2pmap_chunk *chunk = chunk_of(dma, offset);
+
+	p2pmap_iova_cut(dma, chunk, offset - chunk->offset, length);
+}
+
+/* Map @phys into a hole in a chunk; see p2pmap_iova_put_back(). */
+int p2pmap_dma_put_back(struct p2pmap_dma *dma, u64 offset, phys_addr_t phys,
+			u64 length, enum p2pmap_kind kind)
+{
+	struct p2pmap_chunk *chunk = chunk_of(dma, offset);
+
+	return p2pmap_iova_put_back(dma, chunk, offset - chunk->offset, phys,
+				    length, kind);
 }

@@ -61,7 +61,7 @@ static int vma_check_regular(struct vm_area_struct *vma, unsigned long start,
 static int vma_check_shared(struct vm_area_struct *vma, unsigned long start,
 			    struct p2pmap_reason *why)
 {
-	if (is_cow_mapping(vma->vm_flags))
+	if (p2pmap_is_cow(vma))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_PRIVATE_BAR,
 				   start);
 	return P2PMAP_KIND_BAR;

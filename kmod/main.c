@@ -275,12 +275,12 @@ static int __init p2pmap_init(void)
 	p2pmap_workqueue = alloc_workqueue("p2pmap", WQ_UNBOUND, 0);
 	if (!p2pmap_workqueue)
 		return -ENOMEM;
-	rc = p2pmap_dma_init();
+	rc = p2pmap_iova_init();
 	if (rc)
 		goto destroy_workqueue;
 	rc = p2pmap_pcidev_init();
 	if (rc)
-		goto exit_dma;
+		goto exit_iova;
 	rc = p2pmap_netlink_init();
 	if (rc)
 		goto exit_pcidev;
@@ -293,8 +293,8 @@ exit_netlink:
 	p2pmap_netlink_exit();
 exit_pcidev:
 	p2pmap_pcidev_exit();
-exit_dma:
-	p2pmap_dma_exit();
+exit_iova:
+	p2pmap_iova_exit();
 destroy_workqueue:
 	destroy_workqueue(p2pmap_workqueue);
 	p2pmap_importer_exit();
@@ -308,7 +308,7 @@ static void __exit p2pmap_exit(void)
 	p2pmap_pcidev_exit();
 	p2pmap_quarantine_exit();
 	destroy_workqueue(p2pmap_workqueue);
-	p2pmap_dma_exit();
+	p2pmap_iova_exit();
 	p2pmap_importer_exit();
 	rcu_barrier();
 }

@@ -8,8 +8,9 @@
  *   bar       which PCI device's BAR a run lies in
  *   route     how a transaction gets from importer to exporter
  *   dma       what the DMA API made of the frames
+ *   iommu     what stands between the importer and memory
+ *   iova      cut a piece off and put one back; domain where iova cannot be had
  *   blocks    what of it the importer reaches just now
- *   iommu     cut a piece off and put one back, inside the DMA API's domain
  *
  * Functions that fail take a "why" to fill, which may be NULL.
  */
@@ -25,6 +26,7 @@
 #include <linux/spinlock.h>
 #include <p2pmap/abi.h>
 
+#include "compat.h"
 #include "vma_dma_export.h"
 #include "vma_dma_map.h"
 
@@ -166,23 +168,31 @@ int p2pmap_route_find(struct pci_dev *importer, struct pci_dev *exporter,
 bool p2pmap_iommu_translates(struct device *dev);
 bool p2pmap_iommu_enforces(struct device *dev);
 int p2pmap_iommu_owner_check(struct device *dev);
+bool p2pmap_iommu_is_amd_vi(struct device *dev);
 u32 p2pmap_iommu_group(struct device *dev);
-void p2pmap_iommu_cut(struct device *dev, dma_addr_t iova, u64 length);
-void p2pmap_iommu_flush(struct device *dev);
-void p2pmap_iommu_pave(struct device *dev, dma_addr_t iova, u64 length);
-int p2pmap_iommu_put_back(struct device *dev, dma_addr_t iova, phys_addr_t phys,
-			  u64 length, bool write, enum p2pmap_kind kind);
 u64 p2pmap_iommu_page_sizes(struct device *dev);
 
 /* dma.c */
 
-/* What one call of the DMA API made: @sgt for RAM, else by @dma_addr alone. */
+/*
+ * Longest chunk behind an IOMMU: one table of its 2 MiB entries, which is what
+ * domain.c can do at once.  The same elsewhere, so that programs see the same.
+ */
+#define P2PMAP_CHUNK_MAX ((u64)SZ_1G)
+
+/*
+ * A part of a range that has addresses of its own: what one call of the DMA API
+ * made, by @sgt for RAM, else by @dma_addr alone; or what was reserved and then
+ * filled.
+ */
 struct p2pmap_chunk {
 	u64 offset;
 	u64 length;
 	phys_addr_t phys;
 	dma_addr_t dma_addr;
+	struct p2pmap_iova iova; /* if reserved */
 	struct sg_table sgt;
+	bool hollow; /* nothing is mapped at its addresses */
 };
 
 /*
@@ -204,8 +214,6 @@ struct p2pmap_dma {
 	struct vma_dma_extent *extents;
 };
 
-int p2pmap_dma_init(void);
-void p2pmap_dma_exit(void);
 int p2pmap_dma_give(struct p2pmap_dma *dma, dma_addr_t dma_addr, u64 length);
 int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 		       const struct p2pmap_frames *frames,
@@ -213,10 +221,29 @@ int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 int p2pmap_dma_map(struct p2pmap_dma *dma, const struct p2pmap_frames *frames,
 		   struct p2pmap_reason *why);
 void p2pmap_dma_unmap(struct p2pmap_dma *dma);
-void p2pmap_dma_pave(struct p2pmap_dma *dma);
+void p2pmap_dma_hollow(struct p2pmap_dma *dma);
+void p2pmap_dma_cut(struct p2pmap_dma *dma, u64 offset, u64 length);
+int p2pmap_dma_put_back(struct p2pmap_dma *dma, u64 offset, phys_addr_t phys,
+			u64 length, enum p2pmap_kind kind);
 void p2pmap_dma_free(struct p2pmap_dma *dma);
 dma_addr_t p2pmap_dma_addr(const struct p2pmap_dma *dma, u64 offset);
 bool p2pmap_dma_begins_chunk(const struct p2pmap_dma *dma, u64 offset);
+
+/* iova.c or domain.c; an offset is one in the chunk */
+int p2pmap_iova_init(void);
+void p2pmap_iova_exit(void);
+bool p2pmap_iova_reserves(u64 length);
+int p2pmap_iova_reserve(const struct p2pmap_dma *dma,
+			struct p2pmap_chunk *chunk);
+void p2pmap_iova_release(const struct p2pmap_dma *dma,
+			 struct p2pmap_chunk *chunk);
+int p2pmap_iova_put_back(const struct p2pmap_dma *dma,
+			 struct p2pmap_chunk *chunk, u64 offset,
+			 phys_addr_t phys, u64 length, enum p2pmap_kind kind);
+void p2pmap_iova_cut(const struct p2pmap_dma *dma, struct p2pmap_chunk *chunk,
+		     u64 offset, u64 length);
+void p2pmap_iova_pave(const struct p2pmap_dma *dma, struct p2pmap_chunk *chunk);
+void p2pmap_iova_flush(const struct p2pmap_dma *dma);
 
 /* blocks.c */
 enum p2pmap_block_state {

@@ -312,17 +312,12 @@ static int plan_blocks(struct restore *restore)
 	return 0;
 }
 
-static dma_addr_t page_iova(struct vma_dma_mapping *mapping, u32 page)
-{
-	return p2pmap_dma_addr(&mapping->map->dma, (u64)page << PAGE_SHIFT);
-}
-
 /* Pages that lie in one chunk and were mapped by whole calls. */
 static void cut_pages(struct vma_dma_mapping *mapping, u32 first, u32 nr)
 {
 	if (nr)
-		p2pmap_iommu_cut(mapping->map->dev, page_iova(mapping, first),
-				 (u64)nr << PAGE_SHIFT);
+		p2pmap_dma_cut(&mapping->map->dma, (u64)first << PAGE_SHIFT,
+			       (u64)nr << PAGE_SHIFT);
 }
 
 /* Take the sink away where it lies; the hole faults until it is filled. */
@@ -355,9 +350,8 @@ static int map_hole(struct vma_dma_mapping *mapping, struct hole *hole)
 	for (i = 0; i < hole->frames.nr_runs; i++) {
 		struct p2pmap_run *run = &hole->frames.runs[i];
 
-		rc = p2pmap_iommu_put_back(map->dev, page_iova(mapping, page),
-					   run->phys, run->length,
-					   map->dma.write, map->kind);
+		rc = p2pmap_dma_put_back(&map->dma, (u64)page << PAGE_SHIFT,
+					 run->phys, run->length, map->kind);
 		if (rc) {
 			cut_pages(mapping, hole->first, page - hole->first);
 			return rc;
@@ -595,17 +589,15 @@ static bool restore_parts(struct vma_dma_mapping *mapping)
 bool p2pmap_sink_place(struct vma_dma_mapping *mapping, unsigned int i)
 {
 	struct p2pmap_block *block = &mapping->blocks.v[i];
-	struct vma_dma_map *map = mapping->map;
+	phys_addr_t sink = page_to_phys(mapping->sink);
+	u64 page;
 	u32 done;
 
 	lockdep_assert_held(&mapping->lock);
 	for (done = 0; done < block->nr; done++) {
-		if (!p2pmap_iommu_put_back(map->dev,
-					   page_iova(mapping,
-						     block->first + done),
-					   page_to_phys(mapping->sink),
-					   PAGE_SIZE, map->dma.write,
-					   P2PMAP_KIND_RAM))
+		page = block->first + done;
+		if (!p2pmap_dma_put_back(&mapping->map->dma, page << PAGE_SHIFT,
+					 sink, PAGE_SIZE, P2PMAP_KIND_RAM))
 			continue;
 		cut_pages(mapping, block->first, done);
 		return false;

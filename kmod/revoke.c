@@ -83,11 +83,10 @@ static void span_add(struct span *span, const struct p2pmap_block *block)
 	span->to = from + ((u64)block->nr << PAGE_SHIFT);
 }
 
-static void cut_iova(struct vma_dma_mapping *mapping, dma_addr_t iova,
-		     u64 length)
+static void cut_bytes(struct vma_dma_mapping *mapping, u64 offset, u64 length)
 {
 	if (length)
-		p2pmap_iommu_cut(mapping->map->dev, iova, length);
+		p2pmap_dma_cut(&mapping->map->dma, offset, length);
 }
 
 /* May this block be cut now? */
@@ -123,8 +122,7 @@ static struct span cut_blocks(struct vma_dma_mapping *mapping, u32 first,
 	const struct p2pmap_dma *dma = &mapping->map->dma;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	struct span cut = span_to_cut(blocks, first, end, sinks_too);
-	u64 length = 0, size, offset;
-	dma_addr_t iova = 0, at;
+	u64 from = 0, length = 0, offset;
 	unsigned int i;
 
 	if (!cut.to)
@@ -137,18 +135,16 @@ static struct span cut_blocks(struct vma_dma_mapping *mapping, u32 first,
 		if (!is_mapped(block, sinks_too))
 			continue;
 		offset = (u64)block->first << PAGE_SHIFT;
-		at = p2pmap_dma_addr(dma, offset);
-		size = (u64)block->nr << PAGE_SHIFT;
-		if (at != iova + length ||
+		if (offset != from + length ||
 		    p2pmap_dma_begins_chunk(dma, offset)) {
-			cut_iova(mapping, iova, length);
-			iova = at;
+			cut_bytes(mapping, from, length);
+			from = offset;
 			length = 0;
 		}
-		length += size;
+		length += (u64)block->nr << PAGE_SHIFT;
 		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_CUT);
 	}
-	cut_iova(mapping, iova, length);
+	cut_bytes(mapping, from, length);
 	return cut;
 }
 
@@ -260,11 +256,11 @@ static void dma_down(struct vma_dma_mapping *mapping)
 	lockdep_assert_held(&mapping->lock);
 	if (mapping->state == P2PMAP_MAPPING_MAPPED) {
 		p2pmap_mapping_stop(mapping, 0, mapping->length);
-		/* Where there are holes dma_unmap_*() must find nothing else. */
+		/* Where there are holes, unmapping must find nothing else. */
 		if (p2pmap_mapping_cuttable(mapping) &&
 		    blocks->pages[P2PMAP_BLOCK_LIVE] != pages) {
 			cut_blocks(mapping, 0, pages, true);
-			p2pmap_dma_pave(&mapping->map->dma);
+			p2pmap_dma_hollow(&mapping->map->dma);
 		}
 		p2pmap_map_unmap(mapping->map);
 	}
