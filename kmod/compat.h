@@ -12,6 +12,7 @@
 #include <linux/eventfd.h>
 #include <linux/hugetlb.h>
 #include <linux/iommu.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <net/genetlink.h>
 #include <asm/mmu_context.h>
@@ -150,6 +151,23 @@ static inline unsigned int p2pmap_pin_flags(struct vm_area_struct *vma,
 	if (force && p2pmap_is_cow(vma) && !is_vm_hugetlb_page(vma))
 		return flags | FOLL_WRITE | FOLL_FORCE;
 	return flags;
+}
+
+/*
+ * Does a BAR's driver offer this frame to p2pdma, so that it has a struct page?
+ * Older kernels' dma_map_resource() takes it for RAM then.
+ */
+static inline bool p2pmap_is_p2pdma(unsigned long pfn)
+{
+#ifdef P2PMAP_HAS_DMA_IOVA
+	struct dev_pagemap *pgmap = get_dev_pagemap(pfn);
+	bool is = pgmap && pgmap->type == MEMORY_DEVICE_PCI_P2PDMA;
+
+	put_dev_pagemap(pgmap);
+	return is;
+#else
+	return false;
+#endif
 }
 
 /* The address of a chunk, as iova.c knows it; domain.c needs none of it. */

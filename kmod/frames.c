@@ -356,8 +356,8 @@ static int pfn_check(bool special, bool writable, unsigned long pfn,
 		     unsigned long addr, unsigned long flags,
 		     struct p2pmap_reason *why)
 {
-	/* What is not special or has a struct page is RAM by another name. */
-	if (!special || pfn_valid(pfn))
+	/* What is not special or has RAM's struct page is RAM by another name. */
+	if (!special || (pfn_valid(pfn) && !p2pmap_is_p2pdma(pfn)))
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_A_BAR, addr);
 	if ((flags & VMA_DMA_MAP_FLAG_WRITE) && !writable)
 		return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_NOT_WRITABLE,
