@@ -3,6 +3,7 @@
  * p2pmap-cli on a real machine: what it tries, what it lists, what it judges
  * and what it changes.  Routes are test-cli-route's.
  *
+ * alone: it minds which driver is bound, and changes that
  * with: tools/cli/p2pmap-cli
  */
 #define _GNU_SOURCE

@@ -4,6 +4,7 @@
  * generation page, through a library that is 32-bit, too.
  *
  * iommu: on
+ * alone: what drivers the others bind it does not set right
  *
  * The one program of the lab that is not CMocka's, which Debian has not for
  * another architecture: it speaks TAP itself.  Its memory lies above 2 GiB,
