@@ -775,6 +775,8 @@ void fuzz_world_init(struct fuzz_world *world, struct fuzz_shared *shared)
 		assert_int_equal(
 			p2pmap_pci_parse(getenv(names[i]), &world->pci[i]), 0);
 	world->pci[3].bus = 0xee;
+	/* One that could be attached, were it allowed. */
+	assert_int_equal(bind_driver("nvme", getenv("P2PMAP_NVME")), 0);
 	world->bar_fd = open_bar(getenv("P2PMAP_IVSHMEM"), O_RDWR);
 	world->bar_fd_read_only = open_bar(getenv("P2PMAP_IVSHMEM"), O_RDONLY);
 	world->file_fd = open("/bin/busybox", O_RDONLY | O_CLOEXEC);
