@@ -364,20 +364,39 @@ static void a_moved_piece_comes_back_by_itself_with_restore(void **state)
 	unmap(mapping);
 }
 
-/* As long as what the core mm says when it splits a page off; it is no alarm. */
-static void a_moved_piece_of_2_mib_does_not_come_back_unasked(void **state)
+/*
+ * As long as what the core mm says when it splits a page off: it is looked for,
+ * and found where it is now.
+ */
+static void a_moved_piece_of_2_mib_comes_back_from_its_new_place(void **state)
 {
 	struct lab *lab = *state;
 	struct piece piece = piece_alloc(exporter_open(lab), HUGE, 0);
 	struct p2pmap_mapping *mapping = map(lab, piece.addr, HUGE, WRITE);
 
+	unsigned char *old = place_of(lab, &piece);
+
+	fill(piece.addr, PROBE, SEED_BEFORE);
 	piece_move(&piece);
 	assert_told(lab, mapping, P2PMAP_EVENT_WITHDRAWN, 0);
-	sleep_ms(500);
-	assert_int_equal(mapping_status(mapping).out_live_bytes, 0);
-	assert_false(readable(p2pmap_context_fd(lab->ctx), 0));
-	assert_int_equal(p2pmap_mapping_remap(mapping, 0, 0, NULL), 0);
+	assert_true(comes_alive(mapping, HUGE));
+	assert_true(probe_reads(lab, mapping_dma(mapping, 0), SEED_BEFORE));
 	assert_reaches(lab, &piece, mapping, SEED_AGAIN);
+	assert_filled(old, PROBE, SEED_BEFORE);
+	unmap(mapping);
+}
+
+/* The core mm announces 2 MiB for it. */
+static void a_page_that_is_unmapped_takes_no_other_with_it(void **state)
+{
+	struct lab *lab = *state;
+	struct piece piece = piece_alloc(exporter_open(lab), 2 * HUGE, 0);
+	struct p2pmap_mapping *mapping = map(lab, piece.addr, 2 * HUGE, WRITE);
+
+	assert_int_equal(munmap(piece.addr, PAGE), 0);
+	assert_true(comes_alive(mapping, 2 * HUGE - PAGE));
+	probe_write(lab, mapping_dma(mapping, HUGE), SEED_AFTER);
+	assert_filled(piece.addr + HUGE, PROBE, SEED_AFTER);
 	unmap(mapping);
 }
 
@@ -540,7 +559,8 @@ static const struct CMUnitTest tests[] = {
 	DRIVERS_TEST(a_withdrawn_pin_is_cut_and_told),
 	DRIVERS_TEST(a_move_cuts_tells_and_remap_brings_it_back),
 	DRIVERS_TEST(a_moved_piece_comes_back_by_itself_with_restore),
-	DRIVERS_TEST(a_moved_piece_of_2_mib_does_not_come_back_unasked),
+	DRIVERS_TEST(a_moved_piece_of_2_mib_comes_back_from_its_new_place),
+	DRIVERS_TEST(a_page_that_is_unmapped_takes_no_other_with_it),
 	DRIVERS_TEST(addresses_of_the_exporters_are_gone_with_a_move),
 	DRIVERS_TEST(what_is_withdrawn_cannot_be_had_back),
 	DRIVERS_TEST(a_thousand_moves_under_dma_leave_old_places_alone),

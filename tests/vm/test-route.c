@@ -6,6 +6,7 @@
  * The lab's q35 is on nobody's list, so host_bridges= is what makes a route.  A
  * second edu has a root port of its own, away from the switch.
  *
+ * alone: other programs bind the second edu elsewhere
  * lab: --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'
  */
 #define _GNU_SOURCE
