@@ -49,12 +49,14 @@ bool fuzz_prepare(void)
 {
 	const char *world = getenv("P2PMAP_FUZZ_WORLD");
 	char folder[] = "/tmp/p2pmap-fuzz.XXXXXX";
-	FILE *nowhere = fopen("/dev/null", "we");
-	FILE *nothing = fopen("/dev/null", "re");
+	FILE *nowhere;
 
 	if (!world)
 		world = mkdtemp(folder);
-	if (!world || !nowhere || !nothing)
+	if (!world || !freopen("/dev/null", "re", stdin))
+		return false;
+	nowhere = fopen("/dev/null", "we");
+	if (!nowhere)
 		return false;
 	if (geteuid() && unshare(CLONE_NEWUSER)) {
 		perror("skip: no user namespace to lock the program up in");
@@ -66,8 +68,6 @@ bool fuzz_prepare(void)
 	}
 	if (world == folder)
 		rmdir(folder);
-	dup2(fileno(nothing), STDIN_FILENO);
-	fclose(nothing);
 	/* What the CLI prints; libFuzzer and the sanitizers have fd 2. */
 	stdout = nowhere;
 	stderr = nowhere;

@@ -127,11 +127,15 @@ static void print_extents(json_object *extents)
 static void print_text(const struct cli *cli, const char *noun,
 		       json_object *object, json_object *extents)
 {
+	struct json_object_iterator at = json_object_iter_begin(object);
+	struct json_object_iterator end = json_object_iter_end(object);
+
 	print_heading(cli, noun);
-	json_object_object_foreach(object, key, value)
-	{
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+		json_object *value = json_object_iter_peek_value(&at);
+
 		if (value)
-			print_member(key, value);
+			print_member(json_object_iter_peek_name(&at), value);
 	}
 	if (extents)
 		print_extents(extents);

@@ -135,7 +135,11 @@ static int ask(struct live *live, uint8_t command, int flags, int attr,
 		return rc;
 	nl_socket_modify_cb(live->socket, NL_CB_VALID, NL_CB_CUSTOM,
 			    take_answer, live);
-	return nl_recvmsgs_default(live->socket);
+	rc = nl_recvmsgs_default(live->socket);
+	/* The answer to a single request does not end it. */
+	if (rc >= 0 && (flags & NLM_F_ACK))
+		rc = nl_wait_for_ack(live->socket);
+	return rc;
 }
 
 int live_list(const struct cli *cli, struct live *live, enum live_noun noun,

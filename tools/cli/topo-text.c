@@ -32,9 +32,8 @@ static void describe(const struct device *device, char *buf, size_t size)
 	if (device->driver[0])
 		at += snprintf(buf + at, size - at, ", %s", device->driver);
 	if (device->group >= 0)
-		at += snprintf(
-			buf + at, size - at, ", group %d %s", device->group,
-			device_translated(device) ? "translated" : "direct");
+		snprintf(buf + at, size - at, ", group %d %s", device->group,
+			 device_translated(device) ? "translated" : "direct");
 }
 
 static void print_device(const struct cli *cli, const struct device *device,

@@ -158,14 +158,13 @@ static void map(struct bench *bench, uint32_t flags, struct trial *trial)
 
 static int stage(struct bench *bench)
 {
+	void *page = mmap(NULL, bench->page_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int ret;
 
-	bench->stage = mmap(NULL, bench->page_size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (bench->stage == MAP_FAILED) {
-		bench->stage = NULL;
-		return -errno;
-	}
+	if (page == MAP_FAILED)
+		return -ENOMEM;
+	bench->stage = page;
 	ret = p2pmap_mapping_map(bench->importer, bench->stage,
 				 bench->page_size,
 				 P2PMAP_MAP_WRITE | P2PMAP_MAP_PIN, NULL, NULL,
