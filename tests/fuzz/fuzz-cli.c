@@ -45,18 +45,14 @@ static bool enter(const char *world)
 	return !chdir(world) && !chroot(".");
 }
 
-bool fuzz_prepare(void)
+static bool lock_up(void)
 {
 	const char *world = getenv("P2PMAP_FUZZ_WORLD");
 	char folder[] = "/tmp/p2pmap-fuzz.XXXXXX";
-	FILE *nowhere;
 
 	if (!world)
 		world = mkdtemp(folder);
-	if (!world || !freopen("/dev/null", "re", stdin))
-		return false;
-	nowhere = fopen("/dev/null", "we");
-	if (!nowhere)
+	if (!world)
 		return false;
 	if (geteuid() && unshare(CLONE_NEWUSER)) {
 		perror("skip: no user namespace to lock the program up in");
@@ -68,6 +64,19 @@ bool fuzz_prepare(void)
 	}
 	if (world == folder)
 		rmdir(folder);
+	return true;
+}
+
+bool fuzz_prepare(void)
+{
+	FILE *nowhere = fopen("/dev/null", "we");
+
+	if (!nowhere)
+		return false;
+	if (!freopen("/dev/null", "re", stdin) || !lock_up()) {
+		fclose(nowhere);
+		return false;
+	}
 	/* What the CLI prints; libFuzzer and the sanitizers have fd 2. */
 	stdout = nowhere;
 	stderr = nowhere;

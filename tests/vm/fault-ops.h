@@ -123,17 +123,17 @@ enum memory_kind {
 };
 
 static const struct memory memories[] = {
-	[RAM] = { "RAM", get_ram, 16 * PAGE },
+	[RAM] = { "RAM", get_ram, 16 * PAGE, NULL },
 	[RAM_FRESH] = { "RAM not there yet", get_ram, 16 * PAGE, drain_ram },
-	[RAM_BIG] = { "5 MiB of RAM", get_ram, 5 * MIB },
-	[THP] = { "huge pages", get_thp, 2 * HUGE },
-	[FRAGMENTS] = { "fragments", get_fragments, 600 * PAGE },
-	[MEMFD] = { "a memfd", get_memfd, 16 * PAGE },
-	[HUGETLB] = { "hugetlb", get_hugetlb, HUGE },
-	[VMAS] = { "three VMAs", get_vmas, 16 * PAGE },
-	[BAR] = { "a BAR", get_bar, 16 * PAGE },
-	[BAR_BIG] = { "5 MiB of a BAR", get_bar, 5 * MIB },
-	[BAR_VMAS] = { "two VMAs of a BAR", get_bar_vmas, 16 * PAGE },
+	[RAM_BIG] = { "5 MiB of RAM", get_ram, 5 * MIB, NULL },
+	[THP] = { "huge pages", get_thp, 2 * HUGE, NULL },
+	[FRAGMENTS] = { "fragments", get_fragments, 600 * PAGE, NULL },
+	[MEMFD] = { "a memfd", get_memfd, 16 * PAGE, NULL },
+	[HUGETLB] = { "hugetlb", get_hugetlb, HUGE, NULL },
+	[VMAS] = { "three VMAs", get_vmas, 16 * PAGE, NULL },
+	[BAR] = { "a BAR", get_bar, 16 * PAGE, NULL },
+	[BAR_BIG] = { "5 MiB of a BAR", get_bar, 5 * MIB, NULL },
+	[BAR_VMAS] = { "two VMAs of a BAR", get_bar_vmas, 16 * PAGE, NULL },
 };
 
 /* The world of one call */

@@ -21,7 +21,7 @@
 #define PARAMETER "/sys/module/p2pmap/parameters/host_bridges"
 
 #define KNOWN_BRIDGE(_vendor, _device, _flags) \
-	{ .vendor = _vendor, .device = _device, .flags = _flags },
+	{ .vendor = (_vendor), .device = (_device), .flags = (_flags) },
 
 static const struct {
 	unsigned int vendor;

@@ -48,9 +48,9 @@ void live_age(uint64_t ms, char *buf, size_t size)
 
 	if (seconds < 120)
 		snprintf(buf, size, "%" PRIu64 "s", seconds);
-	else if (seconds < 120 * 60)
+	else if (seconds < 120UL * 60)
 		snprintf(buf, size, "%" PRIu64 "m", seconds / 60);
-	else if (seconds < 48 * 3600)
+	else if (seconds < 48UL * 3600)
 		snprintf(buf, size, "%" PRIu64 "h", seconds / 3600);
 	else
 		snprintf(buf, size, "%" PRIu64 "d", seconds / 86400);
