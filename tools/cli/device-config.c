@@ -62,13 +62,11 @@ void device_read_config(struct device *device, struct pci_dev *dev)
 	device->bus_master = command & PCI_COMMAND_MASTER;
 	device->memory = command & PCI_COMMAND_MEMORY;
 	device->header = pci_read_byte(dev, PCI_HEADER_TYPE) & 0x7f;
-	if (device->header == PCI_HEADER_TYPE_BRIDGE) {
+	/* CardBus has them under other names at the same place. */
+	if (device->header == PCI_HEADER_TYPE_BRIDGE ||
+	    device->header == PCI_HEADER_TYPE_CARDBUS) {
 		device->secondary = pci_read_byte(dev, PCI_SECONDARY_BUS);
 		device->subordinate = pci_read_byte(dev, PCI_SUBORDINATE_BUS);
-	} else if (device->header == PCI_HEADER_TYPE_CARDBUS) {
-		device->secondary = pci_read_byte(dev, PCI_CB_CARD_BUS);
-		device->subordinate =
-			pci_read_byte(dev, PCI_CB_SUBORDINATE_BUS);
 	}
 	device->pcie_type = read_pcie_type(dev);
 	read_acs(&device->acs, dev);
