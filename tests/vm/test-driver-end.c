@@ -7,6 +7,7 @@
  * goes when nobody uses it, and says so until then.  After each order all of the
  * exporter's memory is free again.
  *
+ * iommu: on
  * lab: --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'
  */
 #define _GNU_SOURCE
