@@ -103,6 +103,11 @@ void lab_note(const struct lab *lab, const char *format, ...)
 	print_message("# %s: %s\n", lab->name, text);
 }
 
+void lab_figure(const char *what, unsigned long n)
+{
+	print_message("# figure: %s: %lu\n", what, n);
+}
+
 /* A splat later on names the last line of this kind. */
 static void mark(const char *name)
 {

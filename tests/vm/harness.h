@@ -148,6 +148,12 @@ bool lab_begin(int argc, char **argv, int machines);
 void lab_note(const struct lab *lab, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * Says how much of @what was done: the figures of all programs are added up in
+ * the report of tests/run.
+ */
+void lab_figure(const char *what, unsigned long n);
+
 /* "on", "pt", "off" or "amd": the lab's --iommu. */
 const char *lab_iommu(void);
 bool lab_is_translated(const struct lab *lab);
