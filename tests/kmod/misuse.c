@@ -7,6 +7,8 @@
  * The device is the first edu, which some driver is bound to.
  */
 #include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -339,6 +341,33 @@ static int register_without_describe(struct misuse *misuse)
 	return 0;
 }
 
+/* Two threads count with the same variable, and nothing orders them. */
+
+static unsigned long raced;
+
+static int race(void *unused)
+{
+	while (!kthread_should_stop()) {
+		raced++;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int race_for_nothing(struct misuse *misuse)
+{
+	unsigned long end = jiffies + 5 * HZ;
+	struct task_struct *task = kthread_run(race, NULL, "p2pmap-race");
+
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	while (time_before(jiffies, end)) {
+		raced++;
+		cond_resched();
+	}
+	return kthread_stop(task);
+}
+
 static const struct {
 	const char *word;
 	int (*commit)(struct misuse *misuse);
@@ -356,6 +385,7 @@ static const struct {
 	{ "destroy-in-atomic", destroy_in_atomic },
 	{ "allocation-in-callback", allocation_in_callback },
 	{ "user-memory-in-callback", user_memory_in_callback },
+	{ "data-race", race_for_nothing },
 	{ "register-twice", register_twice },
 	{ "register-without-describe", register_without_describe },
 };

@@ -5,6 +5,7 @@
  * answers ENODEV.
  *
  * iommu: on
+ * lab: --icount
  *
  * Hot-unplug is QEMU's: device_del on its monitor, which the guest must agree
  * to, while transfers are under way.  Each test puts the machine back.
