@@ -23,15 +23,14 @@ static struct p2pmap_context *context_new(const struct p2pmap_sys *sys,
 
 	if (!ctx)
 		return NULL;
-	/* POSIX lets it fail for want of memory only. */
-	if (pthread_mutex_init(&ctx->lock, NULL)) {
+	/* Memory is all that it wants. */
+	if (p2pmap_lock_init(ctx)) {
 		free(ctx);
 		return NULL;
 	}
 	p2pmap_handle_init(ctx);
 	ctx->sys = sys;
 	ctx->fd = -1;
-	ctx->pid = getpid();
 	ctx->log = opts->log;
 	ctx->log_user = opts->log_user;
 	ctx->event_size = sizeof(struct p2pmap_event);
@@ -40,7 +39,7 @@ static struct p2pmap_context *context_new(const struct p2pmap_sys *sys,
 
 static void context_free(struct p2pmap_context *ctx)
 {
-	pthread_mutex_destroy(&ctx->lock);
+	p2pmap_lock_destroy(ctx);
 	free(ctx);
 }
 

@@ -31,17 +31,17 @@ static size_t record_size_get(struct p2pmap_context *ctx)
 {
 	size_t size;
 
-	pthread_mutex_lock(&ctx->lock);
+	p2pmap_lock(ctx);
 	size = ctx->event_size;
-	pthread_mutex_unlock(&ctx->lock);
+	p2pmap_unlock(ctx);
 	return size;
 }
 
 static void record_size_set(struct p2pmap_context *ctx, size_t size)
 {
-	pthread_mutex_lock(&ctx->lock);
+	p2pmap_lock(ctx);
 	ctx->event_size = size;
-	pthread_mutex_unlock(&ctx->lock);
+	p2pmap_unlock(ctx);
 }
 
 static ssize_t read_records(struct p2pmap_context *ctx, void *buffer,

@@ -155,12 +155,12 @@ static void mapping_note(struct p2pmap_mapping *mapping, uint64_t generation,
 {
 	struct p2pmap_context *ctx = mapping->handle.ctx;
 
-	pthread_mutex_lock(&ctx->lock);
+	p2pmap_lock(ctx);
 	if (generation >= mapping->state.generation) {
 		mapping->state.generation = generation;
 		mapping->state.flags = flags;
 	}
-	pthread_mutex_unlock(&ctx->lock);
+	p2pmap_unlock(ctx);
 }
 
 int p2pmap_mapping_remap(struct p2pmap_mapping *mapping, uint64_t offset,
@@ -267,9 +267,9 @@ uint32_t p2pmap_mapping_flags(const struct p2pmap_mapping *mapping)
 	struct p2pmap_context *ctx = mapping->handle.ctx;
 	uint32_t flags;
 
-	pthread_mutex_lock(&ctx->lock);
+	p2pmap_lock(ctx);
 	flags = mapping->state.flags;
-	pthread_mutex_unlock(&ctx->lock);
+	p2pmap_unlock(ctx);
 	return flags;
 }
 
@@ -278,9 +278,9 @@ uint64_t p2pmap_mapping_generation(const struct p2pmap_mapping *mapping)
 	struct p2pmap_context *ctx = mapping->handle.ctx;
 	uint64_t generation;
 
-	pthread_mutex_lock(&ctx->lock);
+	p2pmap_lock(ctx);
 	generation = mapping->state.generation;
-	pthread_mutex_unlock(&ctx->lock);
+	p2pmap_unlock(ctx);
 	return generation;
 }
 

@@ -44,7 +44,7 @@ struct p2pmap_context {
 	/* Immutable after open. */
 	const struct p2pmap_sys *sys;
 	int fd;
-	pid_t pid;
+	bool *home; /* true here, false in a forked child */
 	p2pmap_log_fn log;
 	void *log_user;
 	const uint64_t *page; /* NULL without a generation page */
@@ -106,6 +106,13 @@ int p2pmap_ioctl(struct p2pmap_context *ctx, unsigned long request, void *arg);
 int p2pmap_ioctl_log(struct p2pmap_context *ctx, unsigned long request,
 		     void *arg, const char *what);
 
+/* lock.c: in a forked child they do nothing */
+int p2pmap_lock_init(struct p2pmap_context *ctx);
+void p2pmap_lock_destroy(struct p2pmap_context *ctx);
+bool p2pmap_is_home(const struct p2pmap_context *ctx);
+void p2pmap_lock(struct p2pmap_context *ctx);
+void p2pmap_unlock(struct p2pmap_context *ctx);
+
 /* log.c */
 __attribute__((format(printf, 3, 4))) void
 p2pmap_log(const struct p2pmap_context *ctx, enum p2pmap_log_level level,
@@ -126,6 +133,10 @@ int p2pmap_struct_copy_in(void *known, size_t known_size, const void *user,
 int p2pmap_struct_check_out(uint32_t user_size);
 void p2pmap_struct_copy_out(void *user, uint32_t user_size, const void *known,
 			    size_t known_size);
+
+/* sys.c */
+int p2pmap_sys_map_wiped(bool **word);
+void p2pmap_sys_unmap_wiped(bool *word);
 
 /* watch.c */
 int p2pmap_watch_open(struct p2pmap_context *ctx, uint32_t capacity);

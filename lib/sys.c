@@ -5,6 +5,7 @@
  * Nothing else in lib/ may make one: the unit tests put their own table in the
  * place of this one.
  */
+#define _DEFAULT_SOURCE /* MADV_WIPEONFORK */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -64,6 +65,29 @@ static int sys_mmap(int fd, size_t length, const void **page)
 static int sys_munmap(const void *page, size_t length)
 {
 	return munmap((void *)page, length) < 0 ? -errno : 0;
+}
+
+/* A word that is zero in a forked child.  It takes no module, so no table. */
+int p2pmap_sys_map_wiped(bool **word)
+{
+	void *page = mmap(NULL, sizeof(**word), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int error;
+
+	if (page == MAP_FAILED)
+		return -errno;
+	if (madvise(page, sizeof(**word), MADV_WIPEONFORK)) {
+		error = -errno;
+		munmap(page, sizeof(**word));
+		return error;
+	}
+	*word = page;
+	return 0;
+}
+
+void p2pmap_sys_unmap_wiped(bool *word)
+{
+	munmap(word, sizeof(*word));
 }
 
 const struct p2pmap_sys p2pmap_sys = {

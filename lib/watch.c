@@ -4,7 +4,6 @@
  * it cuts the importer off.  Read-only; nothing in the library writes to it.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "private.h"
 
@@ -41,7 +40,7 @@ int p2pmap_watch_open(struct p2pmap_context *ctx, uint32_t capacity)
  */
 void p2pmap_watch_close(struct p2pmap_context *ctx)
 {
-	if (ctx->page && ctx->pid == getpid())
+	if (ctx->page && p2pmap_is_home(ctx))
 		ctx->sys->munmap(ctx->page, ctx->page_length);
 }
 

@@ -29,6 +29,7 @@
  *
  * Processes.  After fork() a child may close the context and unmap mappings;
  * all else fails with EPERM, and the generation page may not be read there.
+ * Closing frees no handles there: they go with the child's memory.
  * Every descriptor is close-on-exec.
  */
 #ifndef P2PMAP_P2PMAP_H

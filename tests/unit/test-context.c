@@ -2,7 +2,9 @@
 /*
  * Contexts: opened as asked or not at all, and closed without a trace.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -235,6 +237,80 @@ static void close_in_a_child_leaves_the_page_alone(void **state)
 	p2pmap_context_close(ctx);
 }
 
+/* As fork() may find it: another thread has the lock, and is linking one. */
+static void a_child_ends_all_whatever_a_thread_was_doing(void **state)
+{
+	static struct p2pmap_importer *importer; /* the child leaves it over */
+	struct p2pmap_context *ctx = fake_context(8);
+	struct p2pmap_mapping *mapping;
+	struct p2pmap_event event;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	importer = fake_importer(ctx);
+	mapping = fake_mapping(importer, 0x4000);
+	pthread_mutex_lock(&ctx->lock);
+	ctx->handles.next = &importer->handle;
+	pid = fork();
+	if (!pid) {
+		alarm(20);
+		fake.read_error = -EPERM;
+		status = p2pmap_context_read_events(ctx, &event, 1) != -EPERM;
+		status |= p2pmap_mapping_unmap(mapping);
+		p2pmap_context_close(ctx);
+		_exit(status || fake.nr_live || fake.nr_close != 1);
+	}
+	ctx->handles.next = &mapping->handle;
+	pthread_mutex_unlock(&ctx->lock);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	p2pmap_context_close(ctx);
+}
+
+static void close_in_a_namespace(void)
+{
+	struct p2pmap_context *ctx = fake_context(8);
+	int status = 1;
+	pid_t pid;
+
+	if (getpid() != 1 || unshare(CLONE_NEWPID))
+		_exit(77);
+	pid = fork();
+	if (!pid) {
+		p2pmap_context_close(ctx);
+		_exit(getpid() != 1 || fake.nr_munmap);
+	}
+	waitpid(pid, &status, 0);
+	_exit(!WIFEXITED(status) || WEXITSTATUS(status));
+}
+
+/* The first of a pid namespace, and its child, the first of another. */
+static void a_child_of_the_same_pid_is_a_child(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (!pid) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(77);
+		pid = fork();
+		if (!pid)
+			close_in_a_namespace();
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		print_message("no pid namespaces here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void info_is_as_long_as_the_caller_knows_it(void **state)
 {
 	struct p2pmap_context *ctx = fake_context(0);
@@ -400,6 +476,8 @@ int main(void)
 		FAKE_TEST(leaves_a_descriptor_it_cannot_use),
 		FAKE_TEST(close_frees_every_handle),
 		FAKE_TEST(close_in_a_child_leaves_the_page_alone),
+		FAKE_TEST(a_child_ends_all_whatever_a_thread_was_doing),
+		FAKE_TEST(a_child_of_the_same_pid_is_a_child),
 		FAKE_TEST(info_is_as_long_as_the_caller_knows_it),
 		FAKE_TEST(sets_an_eventfd),
 		FAKE_TEST(route_asks_and_answers),
