@@ -161,15 +161,21 @@ int p2pmap_context_open_fd_sys(const struct p2pmap_sys *sys, int fd,
 	if (!ctx)
 		return -ENOMEM;
 	ctx->fd = fd;
+	error = context_start(ctx, &known);
+	if (error)
+		goto free_context;
+	/* Last: until nothing can fail it stays as the caller has it. */
 	error = sys->set_flags(fd, known.flags & P2PMAP_OPEN_NONBLOCK);
-	if (!error)
-		error = context_start(ctx, &known);
-	if (error) {
-		context_free(ctx);
-		return error;
-	}
+	if (error)
+		goto close_watch;
 	*out = ctx;
 	return 0;
+
+close_watch:
+	p2pmap_watch_close(ctx);
+free_context:
+	context_free(ctx);
+	return error;
 }
 
 int p2pmap_context_open(const struct p2pmap_open_opts *opts,

@@ -151,9 +151,11 @@ P2PMAP_API int p2pmap_context_open(const struct p2pmap_open_opts *opts,
  * @opts: options, or NULL; @opts->path must be NULL
  * @ctx: result; end it with p2pmap_context_close()
  *
- * On success the context owns @fd and closes it in the end; on failure it is
- * still the caller's.  It is made close-on-exec, and non-blocking if @opts says
- * so.  Mind that O_NONBLOCK is shared with every duplicate of the descriptor.
+ * On success the context owns @fd and closes it in the end.  It is made
+ * close-on-exec, and non-blocking if @opts says so.  Mind that O_NONBLOCK is
+ * shared with every duplicate of the descriptor.  On failure it is still the
+ * caller's, as it was; but a generation page that was made and could not be
+ * mapped, for want of memory, cannot be had again.
  *
  * Importers which the other process attached are there, see
  * p2pmap_importer_adopt().
@@ -245,7 +247,6 @@ P2PMAP_API int p2pmap_context_set_eventfd(struct p2pmap_context *ctx, int fd);
  * * -EAGAIN: non-blocking, and there is no event
  * * -EINTR: a signal came first; not restarted, so that a loop can end
  * * -EINVAL: @max is 0
- * * -ENOMEM: out of memory; no event is lost
  * * -EPERM: the context belongs to another process
  * * -EPROTO: the module's answer makes no sense
  * Since: 0.1

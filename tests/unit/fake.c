@@ -60,8 +60,11 @@ static int sys_open(const char *path, int flags)
 static int sys_set_flags(int fd, bool nonblock)
 {
 	assert_int_equal(fd, FAKE_FD);
+	if (fake.set_flags_error)
+		return fake.set_flags_error;
+	fake.nr_set_flags++;
 	fake.nonblock = nonblock;
-	return fake.set_flags_error;
+	return 0;
 }
 
 static int sys_close(int fd)

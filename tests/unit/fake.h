@@ -48,7 +48,7 @@ struct fake {
 	char path[64];
 	int open_flags;
 	bool nonblock;
-	int nr_open, nr_close, nr_mmap, nr_munmap, nr_read;
+	int nr_open, nr_close, nr_set_flags, nr_mmap, nr_munmap, nr_read;
 	int nr_ioctl[16];
 	int nr_live; /* mappings that were not unmapped */
 	int nr_attached;

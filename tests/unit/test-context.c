@@ -176,7 +176,10 @@ static int open_fd_error(const struct p2pmap_open_opts *opts)
 	int error = p2pmap_context_open_fd_sys(&fake_sys, FAKE_FD, opts, &ctx);
 
 	assert_ptr_equal(ctx, &fake);
+	/* It is as it was. */
 	assert_int_equal(fake.nr_close, 0);
+	assert_int_equal(fake.nr_set_flags, 0);
+	assert_int_equal(fake.nr_mmap, fake.nr_munmap);
 	return error;
 }
 
@@ -191,13 +194,13 @@ static void leaves_a_descriptor_it_cannot_use(void **state)
 	opts.size = 2;
 	assert_int_equal(open_fd_error(&opts), -EINVAL);
 	opts.size = sizeof(opts);
+	opts.watch_capacity = 1;
 	fake.set_flags_error = -EBADF;
 	assert_int_equal(open_fd_error(&opts), -EBADF);
 	fake.set_flags_error = 0;
 	fake.error[NR(P2PMAP_IOC_INFO)] = -EPERM;
 	assert_int_equal(open_fd_error(&opts), -EPERM);
 	fake.error[NR(P2PMAP_IOC_INFO)] = 0;
-	opts.watch_capacity = 1;
 	fake.error[NR(P2PMAP_IOC_WATCH)] = -EBUSY;
 	assert_int_equal(open_fd_error(&opts), -EBUSY);
 	fake.allocs = 0;
@@ -448,6 +451,10 @@ static void real_nodes_that_are_not_p2pmap(void **state)
 	opts.path = NULL;
 	opts.flags = P2PMAP_OPEN_NONBLOCK;
 	assert_int_equal(p2pmap_context_open_fd(fd, &opts, &ctx), -ENOTTY);
+	/* Still the caller's, as it was. */
+	assert_int_equal(fcntl(fd, F_GETFD), 0);
+	assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_int_equal(p2pmap_sys.set_flags(fd, true), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	assert_int_equal(close(fd), 0);
