@@ -258,6 +258,29 @@ static json_object *names_of(uint32_t bits, const char *(*name)(uint32_t))
 	return array;
 }
 
+/*
+ * Others chose this text, the name of a process, and it goes to a terminal: what
+ * is not printable ASCII is shown as in C, as ps does.  Not so UTF-8: the kernel
+ * cuts a name at a byte, and so do columns.
+ */
+static json_object *text_of(const char *text, size_t length)
+{
+	char *escaped = malloc(4 * length + 1), *at = escaped;
+	json_object *value;
+
+	if (!escaped)
+		return NULL;
+	for (; length && *text; length--, text++) {
+		if (*text >= ' ' && *text <= '~')
+			*at++ = *text;
+		else
+			at += sprintf(at, "\\%03o", (unsigned char)*text);
+	}
+	value = json_object_new_string_len(escaped, at - escaped);
+	free(escaped);
+	return value;
+}
+
 static json_object *value_of(const struct live_attr *entry, struct nlattr *attr)
 {
 	uint32_t number = 0;
@@ -277,8 +300,7 @@ static json_object *value_of(const struct live_attr *entry, struct nlattr *attr)
 			       NULL :
 			       json_object_new_uint64(nla_get_u64(attr));
 	case LIVE_TEXT:
-		return json_object_new_string_len(
-			nla_data(attr), strnlen(nla_data(attr), nla_len(attr)));
+		return text_of(nla_data(attr), nla_len(attr));
 	case LIVE_FLAG:
 		return json_object_new_boolean(true);
 	case LIVE_NAME:

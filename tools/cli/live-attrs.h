@@ -13,7 +13,7 @@ struct nlattr;
  * enum live_type - what is in an attribute, and what it becomes
  * @LIVE_U32: a number
  * @LIVE_U64: a number
- * @LIVE_TEXT: a string
+ * @LIVE_TEXT: a string, of which printable ASCII stays as it is
  * @LIVE_FLAG: there or not: a bool
  * @LIVE_NAME: a number that has a name
  * @LIVE_BITS: bits that have names: an array of them
