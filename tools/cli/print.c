@@ -141,10 +141,46 @@ const char *size_text(uint64_t bytes, char buf[SIZE_TEXT_LEN])
 	return buf;
 }
 
+/* Bytes of the sequence at @at; 0: cut, too long for it, or not a character. */
+static int utf8_length(const char *at)
+{
+	/* By length: the lowest code point that needs it. */
+	static const uint32_t lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char first = *at;
+	int length = first < 0x80 ? 1 :
+		     first < 0xc0 ? 0 :
+		     first < 0xe0 ? 2 :
+		     first < 0xf0 ? 3 :
+		     first < 0xf8 ? 4 :
+				    0;
+	uint32_t code = length > 1 ? first & (0x7f >> length) : first;
+
+	for (int i = 1; i < length; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (at[i] & 0x3f);
+	}
+	if (length && (code < lowest[length] || code > 0x10ffff ||
+		       (code >= 0xd800 && code < 0xe000)))
+		return 0;
+	return length;
+}
+
+/* Arguments and names of files may be anything, JSON is UTF-8. */
 void print_json(json_object *value, int flags)
 {
-	puts(json_object_to_json_string_ext(
-		value, flags | JSON_C_TO_STRING_NOSLASHESCAPE));
+	const char *text = json_object_to_json_string_ext(
+		value, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
+	int length;
+
+	for (; *text; text += length ? length : 1) {
+		length = utf8_length(text);
+		if (length)
+			fwrite(text, 1, length, stdout);
+		else
+			fputs("\\ufffd", stdout);
+	}
+	putchar('\n');
 	fflush(stdout);
 	json_object_put(value);
 }
