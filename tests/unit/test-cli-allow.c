@@ -107,7 +107,7 @@ static void assert_set(const char *text, const char *value,
 
 	assert_string_equal(now, expected);
 	assert_int_equal(modconf_get(now, "allow", back, sizeof(back)),
-			 *value != '\0');
+			 *value ? 0 : -ENOENT);
 	assert_string_equal(back, value);
 	free(now);
 }
@@ -164,14 +164,28 @@ static void of_several_the_last_counts(void **state)
 	char value[32];
 
 	(void)state;
-	assert_true(modconf_get("options p2pmap allow=A\n"
-				"options p2pmap b=1 allow=B\n",
-				"allow", value, sizeof(value)));
+	assert_int_equal(modconf_get("options p2pmap allow=A\n"
+				     "options p2pmap b=1 allow=B\n",
+				     "allow", value, sizeof(value)),
+			 0);
 	assert_string_equal(value, "B");
 	assert_set("options p2pmap allow=A\noptions p2pmap b=1 allow=B\n", "X",
 		   "options p2pmap b=1 allow=X\n");
 	assert_set("options p2pmap allow=A c=2 allow=B\n", "",
 		   "options p2pmap c=2\n");
+}
+
+/* What is cut may mean something else. */
+static void a_value_that_does_not_fit_is_not_cut(void **state)
+{
+	const char *text = "options p2pmap allow=\"12345\"\n";
+	char value[] = "before";
+
+	(void)state;
+	assert_int_equal(modconf_get(text, "allow", value, 5), -EFBIG);
+	assert_string_equal(value, "before");
+	assert_int_equal(modconf_get(text, "allow", value, 6), 0);
+	assert_string_equal(value, "12345");
 }
 
 /* Files */
@@ -193,19 +207,6 @@ static int remove_folder(void **state)
 	(void)state;
 	unlink(path);
 	return rmdir(folder);
-}
-
-static char *always(void *user, const char *old)
-{
-	(void)old;
-	return strdup(user);
-}
-
-static char *never(void *user, const char *old)
-{
-	(void)user;
-	(void)old;
-	return NULL;
 }
 
 static void write_file(const char *text)
@@ -236,7 +237,7 @@ static void a_file_is_replaced_as_a_whole(void **state)
 	write_file("# mine\n");
 	assert_int_equal(chmod(path, 0640), 0);
 	assert_int_equal(stat(path, &before), 0);
-	assert_int_equal(modconf_store(path, "allow", always, "X"), 0);
+	assert_int_equal(modconf_store(path, "allow", "X"), 0);
 	assert_file("# mine\noptions p2pmap allow=X\n");
 	assert_int_equal(stat(path, &after), 0);
 	/* Another file took its place, with its mode. */
@@ -250,7 +251,7 @@ static void a_file_is_made_where_there_is_none(void **state)
 
 	(void)state;
 	unlink(path);
-	assert_int_equal(modconf_store(path, "allow", always, "X"), 0);
+	assert_int_equal(modconf_store(path, "allow", "X"), 0);
 	assert_file("options p2pmap allow=X\n");
 	assert_int_equal(stat(path, &now), 0);
 	assert_int_equal(now.st_mode & 07777, 0644);
@@ -263,8 +264,7 @@ static void nothing_is_written_where_nothing_changes(void **state)
 	(void)state;
 	write_file("options p2pmap allow=X\n");
 	assert_int_equal(stat(path, &before), 0);
-	assert_int_equal(modconf_store(path, "allow", never, NULL), 0);
-	assert_int_equal(modconf_store(path, "allow", always, "X"), 0);
+	assert_int_equal(modconf_store(path, "allow", "X"), 0);
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
 }
@@ -278,7 +278,7 @@ static void a_link_stays_a_link(void **state)
 	write_file("");
 	snprintf(link, sizeof(link), "%s/link.conf", folder);
 	assert_int_equal(symlink(path, link), 0);
-	assert_int_equal(modconf_store(link, "allow", always, "X"), 0);
+	assert_int_equal(modconf_store(link, "allow", "X"), 0);
 	assert_int_equal(lstat(link, &now), 0);
 	assert_true(S_ISLNK(now.st_mode));
 	assert_file("options p2pmap allow=X\n");
@@ -293,6 +293,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_another_option_is_left_alone),
 	cmocka_unit_test(an_option_is_removed_with_what_was_there_for_it_only),
 	cmocka_unit_test(of_several_the_last_counts),
+	cmocka_unit_test(a_value_that_does_not_fit_is_not_cut),
 	cmocka_unit_test(a_file_is_replaced_as_a_whole),
 	cmocka_unit_test(a_file_is_made_where_there_is_none),
 	cmocka_unit_test(nothing_is_written_where_nothing_changes),

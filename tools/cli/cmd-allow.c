@@ -19,7 +19,8 @@
 #include "modconf.h"
 
 #define LIVE_PATH "/sys/module/p2pmap/parameters/allow"
-#define MAX_LIST 4096
+/* The longest that sysfs shows of a parameter, in a page with its ends. */
+#define MAX_LIST 4094
 #define MAX_ID 0xfffffffeU
 
 /**
@@ -53,8 +54,8 @@ struct allow {
 	bool named;
 	bool runtime;
 	const char *config;
-	char live[MAX_LIST];
-	char kept[MAX_LIST];
+	char live[MAX_LIST + 2]; /* one more shows that it is longer */
+	char kept[MAX_LIST + 1];
 	bool loaded;
 };
 
@@ -186,21 +187,38 @@ static int parse(struct allow *allow, int argc, char **argv)
 	return parse_action(allow, argc - optind, argv + optind);
 }
 
-static void read_lists(struct allow *allow)
+static const char *config_path(const struct allow *allow)
+{
+	return allow->config ? allow->config : MODCONF_PATH;
+}
+
+/* What is cut at the end may be another user's entry, or everybody's. */
+static int too_long(const struct allow *allow, const char *which)
+{
+	return cli_fail(allow->cli, EFBIG, NULL,
+			"The module shows 4094 characters, and more are not "
+			"changed here. Make it shorter: with an entry for a "
+			"group instead of many for users, or by hand.",
+			"the list of %s is too long", which);
+}
+
+static int read_lists(struct allow *allow)
 {
 	allow->live[0] = allow->kept[0] = '\0';
 	allow->loaded = !access(LIVE_PATH, F_OK);
 	system_read_line(LIVE_PATH, allow->live, sizeof(allow->live));
-	modconf_lookup(allow->config, "allow", allow->kept,
-		       sizeof(allow->kept));
+	if (strlen(allow->live) > MAX_LIST)
+		return too_long(allow, LIVE_PATH);
+	if (modconf_lookup(allow->config, "allow", allow->kept,
+			   sizeof(allow->kept)) == -EFBIG)
+		return too_long(allow, "the configuration");
+	return CLI_CONTINUE;
 }
 
 /* Changing */
 
-static char *change(void *user, const char *old)
+static char *change(const struct allow *allow, const char *old)
 {
-	struct allow *allow = user;
-
 	return allow->action == ACTION_ADD ?
 		       allow_add(old, &allow->entry) :
 		       allow_remove(old, &allow->entry, !allow->named);
@@ -208,57 +226,80 @@ static char *change(void *user, const char *old)
 
 static int write_live(const char *list)
 {
-	int fd = open(LIVE_PATH, O_WRONLY | O_CLOEXEC), ret = 0;
-	char line[MAX_LIST + 1];
+	int fd = open(LIVE_PATH, O_WRONLY | O_TRUNC | O_CLOEXEC), ret = 0;
+	char line[MAX_LIST + 2];
 	int length;
 
 	if (fd < 0)
 		return -errno;
 	/* An empty write would not be passed on. */
 	length = snprintf(line, sizeof(line), "%s\n", list);
-	if (length >= MAX_LIST)
-		ret = -E2BIG;
-	else if (write(fd, line, length) < 0)
+	if (write(fd, line, length) < 0)
 		ret = -errno;
 	close(fd);
 	return ret;
 }
 
-static int change_live(struct allow *allow)
+static int store_live(const struct allow *allow, const char *list)
 {
-	char *list;
 	int ret;
 
 	if (!allow->loaded) {
 		if (!allow->runtime)
-			return CLI_OK;
-		cli_fail(allow->cli, ENOENT, NULL, NULL,
-			 "the module is not loaded");
-		return CLI_FAILED;
+			return CLI_CONTINUE;
+		return cli_fail(allow->cli, ENOENT, NULL, NULL,
+				"the module is not loaded");
 	}
-	list = change(allow, allow->live);
-	ret = list ? write_live(list) : -ENOMEM;
-	free(list);
+	ret = write_live(list);
 	if (!ret)
-		return CLI_OK;
+		return CLI_CONTINUE;
 	return cli_fail(allow->cli, -ret, NULL,
 			ret == -EACCES ? "Only root changes the list." : NULL,
 			"cannot change " LIVE_PATH);
 }
 
-static int change_kept(struct allow *allow)
+static int store_kept(const struct allow *allow, const char *list)
 {
-	const char *path = allow->config ? allow->config : MODCONF_PATH;
 	int ret;
 
-	if (allow->runtime)
-		return CLI_OK;
-	ret = modconf_store(path, "allow", change, allow);
+	if (allow->runtime || !strcmp(list, allow->kept))
+		return CLI_CONTINUE;
+	ret = modconf_store(config_path(allow), "allow", list);
 	if (!ret)
-		return CLI_OK;
+		return CLI_CONTINUE;
 	return cli_fail(allow->cli, -ret, NULL,
 			ret == -EACCES ? "Only root changes it." : NULL,
-			"cannot change %s", path);
+			"cannot change %s", config_path(allow));
+}
+
+/* Both are known to fit before one is written. */
+static int store_lists(const struct allow *allow, const char *live,
+		       const char *kept)
+{
+	int ret;
+
+	if (!live || !kept)
+		return cli_fail(allow->cli, ENOMEM, NULL, NULL,
+				"cannot change the lists");
+	if (allow->loaded && strlen(live) > MAX_LIST)
+		return too_long(allow, LIVE_PATH);
+	if (!allow->runtime && strlen(kept) > MAX_LIST)
+		return too_long(allow, "the configuration");
+	ret = store_kept(allow, kept);
+	return ret == CLI_CONTINUE ? store_live(allow, live) : ret;
+}
+
+static int change_lists(struct allow *allow)
+{
+	char *live, *kept;
+	int ret;
+
+	live = change(allow, allow->live);
+	kept = change(allow, allow->kept);
+	ret = store_lists(allow, live, kept);
+	free(live);
+	free(kept);
+	return ret == CLI_CONTINUE ? read_lists(allow) : ret;
 }
 
 /* Showing */
@@ -351,8 +392,7 @@ static void show(struct allow *allow)
 		object = json_document("allow");
 		array = json_object_new_array();
 		json_add_bool(object, "module_loaded", allow->loaded);
-		json_add_string(object, "config",
-				allow->config ? allow->config : MODCONF_PATH);
+		json_add_string(object, "config", config_path(allow));
 		json_object_object_add(object, "entries", array);
 	}
 	count = show_list(allow, allow->live, NULL, array);
@@ -383,16 +423,13 @@ int cmd_allow(struct cli *cli, int argc, char **argv)
 	ret = parse(&allow, argc, argv);
 	if (ret != CLI_CONTINUE)
 		return ret;
-	read_lists(&allow);
-	if (allow.action != ACTION_LIST) {
+	ret = read_lists(&allow);
+	if (ret == CLI_CONTINUE && allow.action != ACTION_LIST) {
 		warn_absent(&allow);
-		ret = change_kept(&allow);
-		if (ret == CLI_OK)
-			ret = change_live(&allow);
-		if (ret != CLI_OK)
-			return ret;
-		read_lists(&allow);
+		ret = change_lists(&allow);
 	}
+	if (ret != CLI_CONTINUE)
+		return ret;
 	show(&allow);
 	return CLI_OK;
 }

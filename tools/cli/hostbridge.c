@@ -71,8 +71,8 @@ void host_policy_read(struct host_policy *out)
 			out->source = HOST_POLICY_MODULE;
 		return;
 	}
-	if (modconf_lookup(NULL, "host_bridges", out->admitted,
-			   sizeof(out->admitted)))
+	if (!modconf_lookup(NULL, "host_bridges", out->admitted,
+			    sizeof(out->admitted)))
 		out->source = HOST_POLICY_CONFIG;
 }
 

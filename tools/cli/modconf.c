@@ -143,25 +143,33 @@ static bool is_option(const char *text, const struct word *word,
 	       text[word->begin + length] == '=';
 }
 
-bool modconf_get(const char *text, const char *name, char *buf, size_t size)
+/* Without quotes, all of it or nothing. */
+static int copy_value(const char *at, const char *end, char *buf, size_t size)
+{
+	size_t length = 0;
+
+	for (const char *c = at; c < end; c++)
+		length += *c != '"';
+	if (length >= size)
+		return -EFBIG;
+	for (; at < end; at++)
+		if (*at != '"')
+			*buf++ = *at;
+	*buf = '\0';
+	return 0;
+}
+
+int modconf_get(const char *text, const char *name, char *buf, size_t size)
 {
 	struct cursor cursor = { .text = text };
 	struct word word;
-	bool found = false;
+	int ret = -ENOENT;
 
-	while (next_option(&cursor, &word)) {
-		size_t at = 0;
-
-		if (!is_option(text, &word, name))
-			continue;
-		found = true;
-		word.begin += strlen(name) + 1;
-		for (; word.begin < word.end; word.begin++)
-			if (text[word.begin] != '"' && at + 1 < size)
-				buf[at++] = text[word.begin];
-		buf[at] = '\0';
-	}
-	return found;
+	while (next_option(&cursor, &word))
+		if (is_option(text, &word, name))
+			ret = copy_value(text + word.begin + strlen(name) + 1,
+					 text + word.end, buf, size);
+	return ret;
 }
 
 /* The text without [begin, end), with @insert in its place. */
@@ -292,14 +300,14 @@ static char *read_file(const char *path)
 	return text;
 }
 
-static bool lookup_file(const char *path, const char *name, char *buf,
-			size_t size)
+static int lookup_file(const char *path, const char *name, char *buf,
+		       size_t size)
 {
 	char *text = read_file(path);
-	bool found = text && modconf_get(text, name, buf, size);
+	int ret = text ? modconf_get(text, name, buf, size) : -ENOENT;
 
 	free(text);
-	return found;
+	return ret;
 }
 
 static int is_config(const struct dirent *entry)
@@ -324,21 +332,23 @@ static bool is_hidden(const char *name, size_t folder)
 
 /* What the files of one folder say; of them the one that sorts last counts. */
 static void lookup_folder(size_t folder, const char *name, char *best,
-			  size_t best_size, char *buf, size_t size, bool *found)
+			  size_t best_size, char *buf, size_t size, int *result)
 {
 	struct dirent **entries;
 	char path[PATH_MAX];
-	int n;
+	int n, ret;
 
 	n = scandir(folders[folder], &entries, is_config, alphasort);
 	for (int i = 0; i < n; i++) {
 		const char *entry = entries[i]->d_name;
 
 		snprintf(path, sizeof(path), "%s/%s", folders[folder], entry);
-		if (strcmp(entry, best) >= 0 && !is_hidden(entry, folder) &&
-		    lookup_file(path, name, buf, size)) {
+		ret = strcmp(entry, best) >= 0 && !is_hidden(entry, folder) ?
+			      lookup_file(path, name, buf, size) :
+			      -ENOENT;
+		if (ret != -ENOENT) {
 			snprintf(best, best_size, "%s", entry);
-			*found = true;
+			*result = ret;
 		}
 		free(entries[i]);
 	}
@@ -346,16 +356,16 @@ static void lookup_folder(size_t folder, const char *name, char *best,
 		free(entries);
 }
 
-bool modconf_lookup(const char *path, const char *name, char *buf, size_t size)
+int modconf_lookup(const char *path, const char *name, char *buf, size_t size)
 {
 	char best[NAME_MAX + 1] = "";
-	bool found = false;
+	int ret = -ENOENT;
 
 	if (path)
 		return lookup_file(path, name, buf, size);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		lookup_folder(i, name, best, sizeof(best), buf, size, &found);
-	return found;
+		lookup_folder(i, name, best, sizeof(best), buf, size, &ret);
+	return ret;
 }
 
 static int write_all(int fd, const char *text)
@@ -425,11 +435,10 @@ static int open_folder(const char *path)
 	return -errno;
 }
 
-static int store_locked(const char *path, const char *name,
-			char *(*change)(void *user, const char *old),
-			void *user, int folder)
+static int store_locked(const char *path, const char *name, const char *value,
+			int folder)
 {
-	char *text, *value, *next, old[4096] = "";
+	char *text, *next;
 	int ret = 0;
 
 	text = read_file(path);
@@ -437,20 +446,17 @@ static int store_locked(const char *path, const char *name,
 		text = strdup("");
 	if (!text)
 		return -errno;
-	modconf_get(text, name, old, sizeof(old));
-	value = change(user, old);
-	if (value && strcmp(value, old)) {
-		next = modconf_set(text, name, value);
-		ret = next ? write_file(path, next, folder) : -ENOMEM;
-		free(next);
-	}
-	free(value);
+	next = modconf_set(text, name, value);
+	if (!next)
+		ret = -ENOMEM;
+	else if (strcmp(next, text))
+		ret = write_file(path, next, folder);
+	free(next);
 	free(text);
 	return ret;
 }
 
-int modconf_store(const char *path, const char *name,
-		  char *(*change)(void *user, const char *old), void *user)
+int modconf_store(const char *path, const char *name, const char *value)
 {
 	char *real = realpath(path, NULL);
 	int folder, ret;
@@ -461,7 +467,7 @@ int modconf_store(const char *path, const char *name,
 	folder = open_folder(path);
 	ret = folder;
 	if (folder >= 0) {
-		ret = store_locked(path, name, change, user, folder);
+		ret = store_locked(path, name, value, folder);
 		close(folder);
 	}
 	free(real);

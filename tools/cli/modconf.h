@@ -21,9 +21,10 @@
  * @buf: receives the value; the last one counts, as for the kernel
  * @size: of @buf
  *
- * Return: false if the text does not say.
+ * Return: 0, -ENOENT if the text does not say, -EFBIG if it does not fit; @buf
+ * is then as it was.
  */
-bool modconf_get(const char *text, const char *name, char *buf, size_t size);
+int modconf_get(const char *text, const char *name, char *buf, size_t size);
 
 /**
  * modconf_set() - the text with another value of an option
@@ -44,24 +45,20 @@ char *modconf_set(const char *text, const char *name, const char *value);
  * @buf: receives the value
  * @size: of @buf
  *
- * Return: false if there is none.
+ * Return: as modconf_get().
  */
-bool modconf_lookup(const char *path, const char *name, char *buf, size_t size);
+int modconf_lookup(const char *path, const char *name, char *buf, size_t size);
 
 /**
  * modconf_store() - change an option in a file, all or nothing
  * @path: of the file, which need not be there
  * @name: of the option
- * @change: computes the new value
- * @user: its argument
+ * @value: as for modconf_set()
  *
- * @change gets the old value (empty without one) and returns the new one, to be
- * freed, or NULL to leave the file alone.  Changes of several processes do not
- * get lost.
+ * Changes of several processes do not get lost.
  *
  * Return: 0 or a negative errno.
  */
-int modconf_store(const char *path, const char *name,
-		  char *(*change)(void *user, const char *old), void *user);
+int modconf_store(const char *path, const char *name, const char *value);
 
 #endif /* MODCONF_H */

@@ -48,7 +48,7 @@ enum tristate survey_unenforced(const struct survey *survey)
 		return survey->info.out_flags & P2PMAP_INFO_UNENFORCED ? YES :
 									 NO;
 	if (!value && !survey->system.module.loaded) {
-		if (!modconf_lookup(NULL, "unenforced", text, sizeof(text)))
+		if (modconf_lookup(NULL, "unenforced", text, sizeof(text)))
 			return NO;
 		value = text;
 	}
