@@ -11,6 +11,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "allowlist.h"
@@ -18,6 +19,7 @@
 #include "json.h"
 #include "modconf.h"
 
+#define LOCK_PATH "/run/p2pmap-cli.lock"
 #define LIVE_PATH "/sys/module/p2pmap/parameters/allow"
 /* The longest that sysfs shows of a parameter, in a page with its ends. */
 #define MAX_LIST 4094
@@ -289,17 +291,44 @@ static int store_lists(const struct allow *allow, const char *live,
 	return ret == CLI_CONTINUE ? store_live(allow, live) : ret;
 }
 
-static int change_lists(struct allow *allow)
+/* Both are read again, as they are now that nobody else changes them. */
+static int change_locked(struct allow *allow)
 {
 	char *live, *kept;
 	int ret;
 
+	ret = read_lists(allow);
+	if (ret != CLI_CONTINUE)
+		return ret;
 	live = change(allow, allow->live);
 	kept = change(allow, allow->kept);
 	ret = store_lists(allow, live, kept);
 	free(live);
 	free(kept);
 	return ret == CLI_CONTINUE ? read_lists(allow) : ret;
+}
+
+/*
+ * One lock over both lists, whatever file the other is in, from before they are
+ * read until they are written.  A file of root's own: what others may open they
+ * may lock, and keep.
+ */
+static int change_lists(struct allow *allow)
+{
+	int fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		      0600);
+	int ret;
+
+	if (fd < 0 || flock(fd, LOCK_EX))
+		ret = cli_fail(
+			allow->cli, errno, NULL,
+			errno == EACCES ? "Only root changes the lists." : NULL,
+			"cannot lock " LOCK_PATH);
+	else
+		ret = change_locked(allow);
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
 /* Showing */
@@ -423,8 +452,9 @@ int cmd_allow(struct cli *cli, int argc, char **argv)
 	ret = parse(&allow, argc, argv);
 	if (ret != CLI_CONTINUE)
 		return ret;
-	ret = read_lists(&allow);
-	if (ret == CLI_CONTINUE && allow.action != ACTION_LIST) {
+	if (allow.action == ACTION_LIST) {
+		ret = read_lists(&allow);
+	} else {
 		warn_absent(&allow);
 		ret = change_lists(&allow);
 	}

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -426,17 +425,11 @@ static int open_folder(const char *path)
 	if (mkdir(folder, 0755) && errno != EEXIST)
 		return -errno;
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* Whoever else changes the file this way waits. */
-	if (!flock(fd, LOCK_EX))
-		return fd;
-	close(fd);
-	return -errno;
+	return fd < 0 ? -errno : fd;
 }
 
-static int store_locked(const char *path, const char *name, const char *value,
-			int folder)
+static int store(const char *path, const char *name, const char *value,
+		 int folder)
 {
 	char *text, *next;
 	int ret = 0;
@@ -467,7 +460,7 @@ int modconf_store(const char *path, const char *name, const char *value)
 	folder = open_folder(path);
 	ret = folder;
 	if (folder >= 0) {
-		ret = store_locked(path, name, value, folder);
+		ret = store(path, name, value, folder);
 		close(folder);
 	}
 	free(real);

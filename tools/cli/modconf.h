@@ -55,7 +55,7 @@ int modconf_lookup(const char *path, const char *name, char *buf, size_t size);
  * @name: of the option
  * @value: as for modconf_set()
  *
- * Changes of several processes do not get lost.
+ * Who has looked at the old value keeps others from changing it meanwhile.
  *
  * Return: 0 or a negative errno.
  */
