@@ -130,6 +130,11 @@ static void an_option_is_set_and_the_rest_is_kept(void **state)
 		   "options p2pmap \\\n\tallow=X \\\n\tb=2\n");
 	assert_set("options p2pmap allow=\"A B\" b=2\n", "X",
 		   "options p2pmap allow=X b=2\n");
+	/* A value with blanks takes quotes. */
+	assert_set("options p2pmap allow=OLD b=2\n", "A, B",
+		   "options p2pmap allow=\"A, B\" b=2\n");
+	assert_set("options p2pmap a=1\n", "A,\tB",
+		   "options p2pmap a=1 allow=\"A,\tB\"\n");
 }
 
 static void what_is_another_option_is_left_alone(void **state)

@@ -250,9 +250,18 @@ static char *replace_value(const char *text, const struct word *word,
 	return replace(text, word->begin + strlen(name) + 1, word->end, value);
 }
 
+/* The value as it stands in a file: one with blanks takes quotes. */
+static char *quoted(const char *value)
+{
+	const char *quote = strpbrk(value, " \t") ? "\"" : "";
+	char *out;
+
+	return asprintf(&out, "%s%s%s", quote, value, quote) < 0 ? NULL : out;
+}
+
 char *modconf_set(const char *text, const char *name, const char *value)
 {
-	char *now = strdup(text), *next;
+	char *now = strdup(text), *next, *written;
 	unsigned int keep = *value ? 1 : 0, count = 0;
 	struct cursor where;
 	struct word word;
@@ -265,8 +274,11 @@ char *modconf_set(const char *text, const char *name, const char *value)
 	}
 	if (!now || !keep)
 		return now;
-	next = count ? replace_value(now, &word, name, value) :
-		       append_option(now, name, value);
+	written = quoted(value);
+	next = !written ? NULL :
+	       count	? replace_value(now, &word, name, written) :
+			  append_option(now, name, written);
+	free(written);
 	free(now);
 	return next;
 }

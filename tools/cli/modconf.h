@@ -30,7 +30,7 @@ int modconf_get(const char *text, const char *name, char *buf, size_t size);
  * modconf_set() - the text with another value of an option
  * @text: the text
  * @name: of the option
- * @value: its new value without blanks; empty to remove the option
+ * @value: its new value without quotes; empty to remove the option
  *
  * Other options, other lines and comments stay as they are.
  *
