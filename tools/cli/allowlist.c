@@ -106,19 +106,22 @@ static bool same_device(const struct allow_entry *a,
 	       a->pci.devfn == b->pci.devfn;
 }
 
-static bool same_entry(const struct allow_entry *a, const struct allow_entry *b)
+static bool same_entry(const struct allow_entry *a, const struct allow_entry *b,
+		       bool everybody)
 {
-	return same_device(a, b) && a->who == b->who &&
-	       (a->who == ALLOW_ALL || a->id == b->id);
+	return same_device(a, b) &&
+	       (everybody ||
+		(a->who == b->who && (a->who == ALLOW_ALL || a->id == b->id)));
 }
 
-bool allow_has(const char *list, const struct allow_entry *entry)
+bool allow_has(const char *list, const struct allow_entry *entry,
+	       bool everybody)
 {
 	struct allow_entry found;
 	bool valid;
 
 	while (allow_next(&list, &found, &valid))
-		if (valid && same_entry(&found, entry))
+		if (valid && same_entry(&found, entry, everybody))
 			return true;
 	return false;
 }
@@ -127,7 +130,7 @@ char *allow_add(const char *list, const struct allow_entry *entry)
 {
 	char text[ALLOW_TEXT_LEN], *out;
 
-	if (allow_has(list, entry))
+	if (allow_has(list, entry, false))
 		return strdup(list);
 	if (asprintf(&out, "%s%s%s", list, *list ? "," : "",
 		     allow_text(entry, text)) < 0)
@@ -145,8 +148,7 @@ char *allow_remove(const char *list, const struct allow_entry *entry,
 		struct allow_entry found;
 
 		if (!parse_entry(list, length, &found) ||
-		    !(everybody ? same_device(&found, entry) :
-				  same_entry(&found, entry))) {
+		    !same_entry(&found, entry, everybody)) {
 			if (end != out)
 				*end++ = SEPARATOR;
 			end = mempcpy(end, list, length);

@@ -65,8 +65,10 @@ const char *allow_text(const struct allow_entry *entry,
  * allow_has() - is an entry in a list?
  * @list: the list
  * @entry: the entry
+ * @everybody: or any of its device
  */
-bool allow_has(const char *list, const struct allow_entry *entry);
+bool allow_has(const char *list, const struct allow_entry *entry,
+	       bool everybody);
 
 /**
  * allow_add() - a list with an entry more

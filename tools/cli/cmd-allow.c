@@ -291,6 +291,35 @@ static int store_lists(const struct allow *allow, const char *live,
 	return ret == CLI_CONTINUE ? store_live(allow, live) : ret;
 }
 
+static bool is_done(const struct allow *allow, const char *list)
+{
+	bool wanted = allow->action == ACTION_ADD;
+
+	return allow_has(list, &allow->entry, !wanted && !allow->named) ==
+	       wanted;
+}
+
+/* For modprobe another file may count, and that is not written. */
+static int check_lists(const struct allow *allow)
+{
+	const char *how = allow->action == ACTION_ADD ? "not" : "still";
+	char address[P2PMAP_PCI_TEXT_SIZE];
+
+	p2pmap_pci_format(&allow->entry.pci, address, sizeof(address));
+	if (allow->loaded && !is_done(allow, allow->live))
+		return cli_fail(allow->cli, EAGAIN, NULL, NULL,
+				"%s is %s in " LIVE_PATH, address, how);
+	if (allow->runtime || is_done(allow, allow->kept))
+		return CLI_CONTINUE;
+	return cli_fail(allow->cli, EEXIST, NULL,
+			"Another file has an option allow of p2pmap, too, in "
+			"/etc/modprobe.d or another of modprobe's folders, and "
+			"that is the one which counts: change it by hand.",
+			"%s is %s in the list for when the module is loaded "
+			"again",
+			address, how);
+}
+
 /* Both are read again, as they are now that nobody else changes them. */
 static int change_locked(struct allow *allow)
 {
@@ -305,7 +334,9 @@ static int change_locked(struct allow *allow)
 	ret = store_lists(allow, live, kept);
 	free(live);
 	free(kept);
-	return ret == CLI_CONTINUE ? read_lists(allow) : ret;
+	if (ret == CLI_CONTINUE)
+		ret = read_lists(allow);
+	return ret == CLI_CONTINUE ? check_lists(allow) : ret;
 }
 
 /*
@@ -360,8 +391,8 @@ static const char *id_name(const struct allow_entry *entry)
 static void show_entry(const struct allow *allow,
 		       const struct allow_entry *entry, json_object *array)
 {
-	bool live = allow_has(allow->live, entry);
-	bool kept = allow_has(allow->kept, entry);
+	bool live = allow_has(allow->live, entry, false);
+	bool kept = allow_has(allow->kept, entry, false);
 	const char *name = id_name(entry);
 	char address[P2PMAP_PCI_TEXT_SIZE];
 	json_object *object;
@@ -404,7 +435,7 @@ static unsigned int show_list(const struct allow *allow, const char *list,
 				"nobody\n");
 			continue;
 		}
-		if (without && allow_has(without, &entry))
+		if (without && allow_has(without, &entry, false))
 			continue;
 		show_entry(allow, &entry, array);
 		count++;
