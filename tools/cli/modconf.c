@@ -285,7 +285,7 @@ char *modconf_set(const char *text, const char *name, const char *value)
 
 /* Files */
 
-/* The whole file, to be freed; NULL with errno. */
+/* The whole file, which has to be text, to be freed; NULL with errno. */
 static char *read_file(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -300,8 +300,8 @@ static char *read_file(const char *path)
 		return NULL;
 	}
 	n = fread(text, 1, MAX_FILE + 1, file);
-	if (ferror(file) || n > MAX_FILE) {
-		errno = n > MAX_FILE ? EFBIG : EIO;
+	if (ferror(file) || n > MAX_FILE || memchr(text, '\0', n)) {
+		errno = n > MAX_FILE ? EFBIG : ferror(file) ? EIO : EILSEQ;
 		free(text);
 		text = NULL;
 	} else {
