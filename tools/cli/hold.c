@@ -24,6 +24,8 @@ static void ending_signals(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGPIPE);
 }
 
 void hold_block_signals(void)
@@ -42,7 +44,10 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* One key is enough, without Enter. Returns whether to undo it. */
+/*
+ * One key is enough, without Enter; Ctrl-Z is one, lest the terminal stays raw
+ * while we are stopped. Returns whether to undo it.
+ */
 static bool set_raw(struct termios *saved)
 {
 	struct termios raw;
@@ -51,6 +56,7 @@ static bool set_raw(struct termios *saved)
 		return false;
 	raw = *saved;
 	raw.c_lflag &= ~(ICANON | ECHO);
+	raw.c_cc[VSUSP] = _POSIX_VDISABLE;
 	return !tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
@@ -104,6 +110,16 @@ static enum hold_end poll_all(const struct hold *hold, struct pollfd *fds)
 	}
 }
 
+/* Whoever read from us has gone: die of it, but with all put back. */
+static void unblock_pipe(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 enum hold_end hold_wait(const struct hold *hold)
 {
 	struct pollfd fds[NR_FDS] = {
@@ -123,5 +139,6 @@ enum hold_end hold_wait(const struct hold *hold)
 	if (raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 	close(fds[FD_SIGNAL].fd);
+	unblock_pipe();
 	return end;
 }

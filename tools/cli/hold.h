@@ -10,7 +10,7 @@
 /**
  * enum hold_end - why the wait ended
  * @HOLD_INPUT: a key, or the end of standard input
- * @HOLD_SIGNAL: SIGINT, SIGTERM or SIGHUP
+ * @HOLD_SIGNAL: SIGINT, SIGTERM, SIGHUP or SIGQUIT
  * @HOLD_TIMEOUT: the time was up
  * @HOLD_DONE: the event handler had enough
  * @HOLD_ERROR: something failed, errno says what
@@ -49,6 +49,9 @@ void hold_block_signals(void);
 /**
  * hold_wait() - wait
  * @hold: for what
+ *
+ * Does not return from SIGPIPE, which ends the process once the terminal is as
+ * it was.
  *
  * Return: why it ended.
  */
