@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -241,8 +242,10 @@ static void transfer(const struct device *importer, struct bench *bench,
 	copy_from_bar(saved, bench->page);
 	make_pattern(pattern, (uint32_t)getpid());
 	ret = move(bench, pattern, &what);
-	/* Nothing of the engine's is under way any more. */
+	/* Nothing of the engine's is under way any more, or it is cut off. */
 	edu_wait(bench->edu, EDU_TIMEOUT_MS);
+	p2pmap_mapping_unmap(bench->mapping);
+	bench->mapping = NULL;
 	copy_to_bar(bench->page, saved);
 	copy_from_bar(seen, bench->page);
 	if (!ret && memcmp(seen, saved, PROBE)) {
@@ -302,13 +305,18 @@ void trial_run(const struct survey *survey, const struct device *importer,
 	       const struct device *exporter, int bar, struct trial *out)
 {
 	struct bench bench = { .page_size = sysconf(_SC_PAGESIZE) };
+	sigset_t all, old;
 
 	*out = (struct trial){
 		.attach.reason.size = sizeof(struct p2pmap_reason),
 		.map.reason.size = sizeof(struct p2pmap_reason),
 	};
+	/* Whoever interrupts it gets back what was in the BAR, too. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
 	run_steps(survey, importer, exporter, bar, &bench, out);
 	clean_up(&bench);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 bool trial_passed(const struct trial *trial)
