@@ -166,15 +166,30 @@ int live_list(const struct cli *cli, struct live *live, enum live_noun noun,
 	return fail(cli, rc, "the list cannot be read");
 }
 
-json_object *live_get(struct live *live, enum live_noun noun, uint64_t id)
+/* The answer is good only once the end of it is there. */
+static int ask_one(struct live *live, uint8_t command, int attr, uint64_t value,
+		   json_object **out)
 {
 	int rc;
 
-	live->attrs = nouns[noun].attrs;
 	live->single = true;
 	live->answer = NULL;
-	rc = ask(live, nouns[noun].command, NLM_F_ACK, nouns[noun].id, id);
-	return rc < 0 ? NULL : live->answer;
+	rc = ask(live, command, NLM_F_ACK, attr, value);
+	if (rc < 0) {
+		json_object_put(live->answer);
+		live->answer = NULL;
+	}
+	*out = live->answer;
+	return rc;
+}
+
+json_object *live_get(struct live *live, enum live_noun noun, uint64_t id)
+{
+	json_object *out;
+
+	live->attrs = nouns[noun].attrs;
+	ask_one(live, nouns[noun].command, nouns[noun].id, id, &out);
+	return out;
 }
 
 int live_stats(const struct cli *cli, struct live *live, json_object **out)
@@ -182,10 +197,7 @@ int live_stats(const struct cli *cli, struct live *live, json_object **out)
 	int rc;
 
 	live->attrs = live_stats_attrs;
-	live->single = true;
-	live->answer = NULL;
-	rc = ask(live, P2PMAP_NL_CMD_STATS_GET, NLM_F_ACK, 0, 0);
-	*out = live->answer;
+	rc = ask_one(live, P2PMAP_NL_CMD_STATS_GET, 0, 0, out);
 	return rc < 0 ? fail(cli, rc, "the counters cannot be read") :
 			CLI_CONTINUE;
 }
@@ -239,8 +251,8 @@ int live_watch(const struct cli *cli, struct live *live,
 			    &watch);
 	while (!watch.ended) {
 		rc = nl_recvmsgs_default(live->socket);
-		/* So libnl says ENOBUFS. */
-		if (rc == -NLE_NOMEM)
+		/* So libnl says ENOBUFS, and ENOMEM, which is no event. */
+		if (rc == -NLE_NOMEM && errno == ENOBUFS)
 			tell_overrun(&watch);
 		else if (rc < 0 && rc != -NLE_INTR)
 			return fail(cli, rc, "listening to events failed");
