@@ -51,6 +51,21 @@ static struct p2pmap_generations *generations_alloc(u32 capacity)
 	return NULL;
 }
 
+/* Once, and before there is a mapping that would have to have a slot. */
+static int generations_install(struct p2pmap_context *ctx,
+			       struct p2pmap_generations *generations)
+{
+	int rc = 0;
+
+	mutex_lock(&ctx->lock);
+	if (ctx->generations || ctx->mm)
+		rc = -EBUSY;
+	else
+		WRITE_ONCE(ctx->generations, generations);
+	mutex_unlock(&ctx->lock);
+	return rc;
+}
+
 int p2pmap_ioctl_watch(struct p2pmap_call *call)
 {
 	struct p2pmap_watch *cmd = call->cmd;
@@ -60,15 +75,16 @@ int p2pmap_ioctl_watch(struct p2pmap_call *call)
 
 	if (!cmd->capacity || cmd->capacity > P2PMAP_WATCH_MAX || cmd->reserved)
 		return -EINVAL;
+	if (READ_ONCE(ctx->generations) || READ_ONCE(ctx->mm))
+		return -EBUSY;
 	generations = generations_alloc(cmd->capacity);
 	if (!generations)
 		return -ENOMEM;
 	cmd->out_length = PAGE_ALIGN(cmd->capacity * sizeof(u64));
-	mutex_lock(&ctx->lock);
-	rc = ctx->generations || ctx->mm ? -EBUSY : p2pmap_respond(call);
+	/* May wait for ever (userfaultfd), and others take the lock as well. */
+	rc = p2pmap_respond(call);
 	if (!rc)
-		WRITE_ONCE(ctx->generations, generations);
-	mutex_unlock(&ctx->lock);
+		rc = generations_install(ctx, generations);
 	if (rc)
 		p2pmap_generations_free(generations);
 	return rc;
