@@ -168,6 +168,20 @@ static int importer_attach_locked(struct p2pmap_importer *importer,
 	return importer_widen(importer->device, bits, why);
 }
 
+/* One that waits for a driver's probe can be interrupted, or killed. */
+static int importer_attach(struct p2pmap_importer *importer,
+			   struct pci_dev *pdev, u32 bits,
+			   struct p2pmap_reason *why)
+{
+	int rc;
+
+	if (device_lock_interruptible(&pdev->dev))
+		return -ERESTARTSYS;
+	rc = importer_attach_locked(importer, pdev, bits, why);
+	device_unlock(&pdev->dev);
+	return rc;
+}
+
 static struct pci_dev *importer_find(const struct p2pmap_pci_addr *addr,
 				     struct p2pmap_reason *why, int *rc)
 {
@@ -298,12 +312,8 @@ int p2pmap_ioctl_attach(struct p2pmap_call *call)
 	if (rc)
 		goto free_importer;
 	pdev = importer_find(&cmd->pci, &call->why, &rc);
-	if (!rc) {
-		device_lock(&pdev->dev);
-		rc = importer_attach_locked(importer, pdev, cmd->dma_bits,
-					    &call->why);
-		device_unlock(&pdev->dev);
-	}
+	if (!rc)
+		rc = importer_attach(importer, pdev, cmd->dma_bits, &call->why);
 	pci_dev_put(pdev);
 	if (!rc)
 		rc = importer_install(call, importer);
