@@ -182,6 +182,10 @@ ssize_t p2pmap_event_read(struct p2pmap_context *ctx, char __user *buffer,
 			if (!rc)
 				break;
 			done += rc;
+			/* Others may cause events as fast as they are read. */
+			if (signal_pending(current))
+				return done;
+			cond_resched();
 		}
 		if (done)
 			return done;
