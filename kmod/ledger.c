@@ -27,17 +27,17 @@ static struct shelf {
 } shelves[] = {
 	[P2PMAP_LEDGER_CONTEXTS] = {
 		.entries = XARRAY_INIT(shelves[P2PMAP_LEDGER_CONTEXTS].entries,
-				       0),
+				       XA_FLAGS_ACCOUNT),
 		.changes = ATOMIC_INIT(1),
 	},
 	[P2PMAP_LEDGER_IMPORTERS] = {
 		.entries = XARRAY_INIT(shelves[P2PMAP_LEDGER_IMPORTERS].entries,
-				       0),
+				       XA_FLAGS_ACCOUNT),
 		.changes = ATOMIC_INIT(1),
 	},
 	[P2PMAP_LEDGER_MAPPINGS] = {
 		.entries = XARRAY_INIT(shelves[P2PMAP_LEDGER_MAPPINGS].entries,
-				       0),
+				       XA_FLAGS_ACCOUNT),
 		.changes = ATOMIC_INIT(1),
 	},
 };
