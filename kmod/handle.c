@@ -317,13 +317,25 @@ void p2pmap_handle_abandon(struct p2pmap_handle *handle)
 		p2pmap_handle_end(handle);
 }
 
+/*
+ * A handle for its owner, with a reference, or an ERR_PTR.  The context may have
+ * become another process's since the call began; once there is a handle in its
+ * table it can no more.
+ */
 static struct p2pmap_handle *handle_find(struct p2pmap_call *call, u32 id)
 {
 	struct p2pmap_object *object;
+	struct p2pmap_handle *handle;
 
 	object = p2pmap_object_get(call->ctx, id, P2PMAP_OBJECT_HANDLE);
-	return object ? container_of(object, struct p2pmap_handle, object) :
-			NULL;
+	if (!object)
+		return ERR_PTR(-ENOENT);
+	handle = container_of(object, struct p2pmap_handle, object);
+	if (!p2pmap_context_is_foreign(call->ctx))
+		return handle;
+	p2pmap_handle_put(handle);
+	return ERR_PTR(p2pmap_fail(&call->why, -EPERM,
+				   P2PMAP_REASON_OTHER_PROCESS, 0));
 }
 
 int p2pmap_ioctl_unmap(struct p2pmap_call *call)
@@ -345,8 +357,8 @@ int p2pmap_ioctl_extents(struct p2pmap_call *call)
 	int rc;
 
 	handle = handle_find(call, cmd->id);
-	if (!handle)
-		return -ENOENT;
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
 	/* Bus addresses are physical addresses. */
 	if (!handle->importer->translated && !capable(CAP_SYS_RAWIO))
 		rc = -EPERM;
@@ -370,8 +382,8 @@ int p2pmap_ioctl_status(struct p2pmap_call *call)
 	if (cmd->reserved)
 		return -EINVAL;
 	handle = handle_find(call, cmd->id);
-	if (!handle)
-		return -ENOENT;
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
 	cmd->out_generation = p2pmap_handle_look(handle, &info);
 	cmd->out_flags = info.flags;
 	cmd->out_sink_bytes = info.sink_bytes;
@@ -395,8 +407,8 @@ int p2pmap_ioctl_remap(struct p2pmap_call *call)
 	    cmd->offset + cmd->length < cmd->offset)
 		return -EINVAL;
 	handle = handle_find(call, cmd->id);
-	if (!handle)
-		return -ENOENT;
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
 	rc = p2pmap_mapping_remap(handle->mapping, cmd->offset, cmd->length,
 				  &call->why);
 	if (!rc) {
