@@ -606,8 +606,11 @@ bool p2pmap_sink_place(struct vma_dma_mapping *mapping, unsigned int i)
 	return true;
 }
 
-/* Place one batch of sinks; 0 when none is missing. */
-static int place_sinks(struct vma_dma_mapping *mapping)
+/*
+ * Place one batch of sinks, in a block that ends after page @at, which becomes
+ * the page after it: those before were looked at.  0 when none is missing.
+ */
+static int place_sinks(struct vma_dma_mapping *mapping, u32 *at)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	unsigned int i;
@@ -617,13 +620,14 @@ static int place_sinks(struct vma_dma_mapping *mapping)
 	if (mapping->state != P2PMAP_MAPPING_MAPPED || make_room(mapping, 1) ||
 	    mapping->state != P2PMAP_MAPPING_MAPPED)
 		goto unlock;
-	for (i = 0; i < blocks->nr; i++) {
+	for (i = p2pmap_blocks_find(blocks, *at); i < blocks->nr; i++) {
 		if (blocks->v[i].state != P2PMAP_BLOCK_LOST)
 			continue;
 		if (blocks->v[i].nr > SINK_BATCH)
 			p2pmap_blocks_split(blocks,
 					    blocks->v[i].first + SINK_BATCH);
 		rc = p2pmap_sink_place(mapping, i) ? 1 : -ENOMEM;
+		*at = blocks->v[i].first + blocks->v[i].nr;
 		break;
 	}
 unlock:
@@ -633,10 +637,11 @@ unlock:
 
 static bool restore_sinks(struct vma_dma_mapping *mapping)
 {
+	u32 at = 0;
 	int rc;
 
 	do {
-		rc = place_sinks(mapping);
+		rc = place_sinks(mapping, &at);
 		cond_resched();
 	} while (rc > 0);
 	return rc < 0;
