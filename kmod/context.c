@@ -22,12 +22,14 @@ static void context_note(struct p2pmap_context *ctx)
 	WRITE_ONCE(ctx->uid, current_uid());
 }
 
+/* Returns an ERR_PTR on failure. */
 struct p2pmap_context *p2pmap_context_alloc(void)
 {
 	struct p2pmap_context *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	int rc;
 
 	if (!ctx)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	kref_init(&ctx->ref);
 	xa_init_flags(&ctx->objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	mutex_init(&ctx->lock);
@@ -35,10 +37,13 @@ struct p2pmap_context *p2pmap_context_alloc(void)
 	INIT_LIST_HEAD(&ctx->pending);
 	init_waitqueue_head(&ctx->wait);
 	context_note(ctx);
-	if (p2pmap_ledger_reserve(P2PMAP_LEDGER_CONTEXTS, &ctx->entry,
-				  &ctx->ref, &ctx->uid)) {
+	rc = p2pmap_bill_add(&ctx->bill, P2PMAP_COST_CONTEXT, NULL);
+	if (!rc)
+		rc = p2pmap_ledger_reserve(P2PMAP_LEDGER_CONTEXTS, &ctx->entry,
+					   &ctx->ref, &ctx->uid);
+	if (rc) {
 		p2pmap_context_put(ctx);
-		return NULL;
+		return ERR_PTR(rc);
 	}
 	p2pmap_ledger_publish(P2PMAP_LEDGER_CONTEXTS, &ctx->entry);
 	return ctx;
@@ -56,6 +61,7 @@ static void context_free(struct kref *ref)
 		eventfd_ctx_put(ctx->eventfd);
 	p2pmap_generations_free(ctx->generations);
 	xa_destroy(&ctx->objects);
+	p2pmap_bill_end(&ctx->bill);
 	kfree(ctx);
 }
 

@@ -224,7 +224,15 @@ static int handle_install(struct p2pmap_call *call,
 	return 0;
 }
 
-/* Charge, slot and mapping; what was done is undone by p2pmap_handle_end(). */
+static u64 mapping_cost(enum p2pmap_kind kind, u64 length)
+{
+	u64 page = kind == P2PMAP_KIND_RAM ? P2PMAP_COST_RAM_PAGE :
+					     P2PMAP_COST_BAR_PAGE;
+
+	return P2PMAP_COST_MAPPING + (length >> PAGE_SHIFT) * page;
+}
+
+/* Charge, bill, slot and mapping; what was done is undone by p2pmap_handle_end(). */
 static int handle_map(struct p2pmap_call *call, struct p2pmap_handle *handle)
 {
 	struct p2pmap_importer *importer = handle->importer;
@@ -254,6 +262,10 @@ static int handle_map(struct p2pmap_call *call, struct p2pmap_handle *handle)
 		return args.kind;
 	args.flags = p2pmap_mapping_flags(importer, cmd->flags);
 	rc = handle_count(handle, &call->why);
+	if (!rc)
+		rc = p2pmap_bill_add(&handle->bill,
+				     mapping_cost(args.kind, cmd->length),
+				     &call->why);
 	/* An exporter's memory is not the core mm's to count. */
 	if (!rc && args.kind == P2PMAP_KIND_RAM && (cmd->flags & P2PMAP_MAP_PIN))
 		rc = p2pmap_charge(&handle->charge, cmd->length >> PAGE_SHIFT,
@@ -264,7 +276,12 @@ static int handle_map(struct p2pmap_call *call, struct p2pmap_handle *handle)
 	if (IS_ERR(mapping))
 		return PTR_ERR(mapping);
 	handle->mapping = mapping;
-	return 0;
+	/* How many pieces a BAR is in is known only now. */
+	if (args.kind == P2PMAP_KIND_BAR)
+		rc = p2pmap_bill_add(&handle->bill,
+				     p2pmap_mapping_pieces_size(mapping),
+				     &call->why);
+	return rc;
 }
 
 int p2pmap_ioctl_map(struct p2pmap_call *call)
@@ -301,6 +318,7 @@ void p2pmap_handle_end(struct p2pmap_handle *handle)
 	if (handle->mapping)
 		p2pmap_mapping_end(handle->mapping);
 	p2pmap_uncharge(&handle->charge);
+	p2pmap_bill_end(&handle->bill);
 	p2pmap_handle_uncount(handle);
 	p2pmap_handle_put(handle);
 }

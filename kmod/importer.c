@@ -223,6 +223,7 @@ static void importer_free(struct kref *ref)
 	p2pmap_device_put(importer->device);
 	if (importer->ctx)
 		p2pmap_context_put(importer->ctx);
+	p2pmap_bill_end(&importer->bill);
 	kfree(importer);
 }
 
@@ -312,6 +313,9 @@ int p2pmap_ioctl_attach(struct p2pmap_call *call)
 	if (rc)
 		goto free_importer;
 	pdev = importer_find(&cmd->pci, &call->why, &rc);
+	if (!rc)
+		rc = p2pmap_bill_add(&importer->bill, P2PMAP_COST_IMPORTER,
+				     &call->why);
 	if (!rc)
 		rc = importer_attach(importer, pdev, cmd->dma_bits, &call->why);
 	pci_dev_put(pdev);

@@ -212,8 +212,8 @@ static int p2pmap_open(struct inode *inode, struct file *file)
 {
 	struct p2pmap_context *ctx = p2pmap_context_alloc();
 
-	if (!ctx)
-		return -ENOMEM;
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
 	file->private_data = ctx;
 	return stream_open(inode, file);
 }

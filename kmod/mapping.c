@@ -430,6 +430,16 @@ void p2pmap_mapping_end(struct vma_dma_mapping *mapping)
 			      mapping->flags & VMA_DMA_MAP_FLAG_WRITE);
 }
 
+/* Bytes that describe the pieces of which it is made; right after creating. */
+u64 p2pmap_mapping_pieces_size(const struct vma_dma_mapping *mapping)
+{
+	const struct p2pmap_dma *dma = &mapping->map->dma;
+
+	return (u64)dma->nr_chunks * sizeof(*dma->chunks) +
+	       (u64)dma->max_extents * sizeof(*dma->extents) +
+	       (u64)mapping->blocks.max * sizeof(*mapping->blocks.v);
+}
+
 /* P2PMAP_MAPPING_*; racy but for what never changes back. */
 u32 p2pmap_mapping_status(const struct vma_dma_mapping *mapping)
 {

@@ -153,6 +153,7 @@ void p2pmap_mapping_end(struct vma_dma_mapping *mapping);
 void p2pmap_mapping_get(struct vma_dma_mapping *mapping);
 void p2pmap_mapping_put(struct vma_dma_mapping *mapping);
 void p2pmap_mapping_deafen(struct vma_dma_mapping *mapping);
+u64 p2pmap_mapping_pieces_size(const struct vma_dma_mapping *mapping);
 u32 p2pmap_mapping_status(const struct vma_dma_mapping *mapping);
 
 /* revoke.c */

@@ -9,7 +9,7 @@
  * mapping.h has the order of locks.  Those of this half:
  *
  *   context->lock            (mutex; binding, limits, generation page)
- *   context->event_lock, context->objects, quarantine's (spinlocks)
+ *   context->event_lock, context->objects, quarantine's, users' (spinlocks)
  */
 #ifndef P2PMAP_PRIVATE_H
 #define P2PMAP_PRIVATE_H
@@ -27,6 +27,19 @@
 #define P2PMAP_MAX_MAPPINGS 65536
 #define P2PMAP_MAX_IMPORTERS 256
 
+/*
+ * Bytes of kernel memory that each of these takes at most, with its places in
+ * tables (a place that has no neighbours takes a node of its own).  A context
+ * keeps its process's mm_struct and top-level page table.
+ */
+#define P2PMAP_COST_CONTEXT 16384
+#define P2PMAP_COST_IMPORTER 2048
+#define P2PMAP_COST_MAPPING 4096
+/* Of each page of RAM: descriptions of it, and the IOMMU's page table. */
+#define P2PMAP_COST_RAM_PAGE 64
+/* Of each page of a BAR: the page table; its pieces are counted one by one. */
+#define P2PMAP_COST_BAR_PAGE 8
+
 struct file;
 struct poll_table_struct;
 struct user_struct;
@@ -37,6 +50,19 @@ enum p2pmap_object_type {
 	P2PMAP_OBJECT_IMPORTER,
 	P2PMAP_OBJECT_HANDLE,
 };
+
+/* user.c */
+struct p2pmap_user;
+
+/* What was counted of a user; of nobody if he is NULL. */
+struct p2pmap_bill {
+	struct p2pmap_user *user;
+	u64 bytes;
+};
+
+int p2pmap_bill_add(struct p2pmap_bill *bill, u64 bytes,
+		    struct p2pmap_reason *why);
+void p2pmap_bill_end(struct p2pmap_bill *bill);
 
 /* What an id stands for.  The context's table holds one reference. */
 struct p2pmap_object {
@@ -49,6 +75,7 @@ struct p2pmap_object {
 struct p2pmap_context {
 	struct kref ref; /* the file's, and one for each handle and importer */
 	struct p2pmap_entry entry; /* ledger.h */
+	struct p2pmap_bill bill; /* immutable */
 	kuid_t uid; /* lock to set; who opened it, then who mapped */
 	struct xarray objects; /* its own lock */
 
@@ -102,6 +129,7 @@ int p2pmap_ioctl_info(struct p2pmap_call *call);
 struct p2pmap_importer {
 	struct p2pmap_object object;
 	struct p2pmap_entry entry; /* ledger.h */
+	struct p2pmap_bill bill; /* immutable */
 	struct p2pmap_context *ctx; /* immutable; holds a reference */
 	struct p2pmap_device *device; /* immutable; holds a reference */
 	bool translated; /* immutable */
@@ -170,6 +198,7 @@ struct p2pmap_handle {
 	u32 slot; /* immutable; or P2PMAP_NO_SLOT */
 	bool counted; /* MAP and the last owner; in context and importer */
 	struct p2pmap_charge charge; /* MAP and the last owner */
+	struct p2pmap_bill bill; /* MAP and the last owner */
 	u64 generation; /* the mapping's lock to write */
 
 	struct list_head quarantine_link; /* quarantine.c */

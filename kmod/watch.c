@@ -17,6 +17,7 @@
 
 struct p2pmap_generations {
 	u32 capacity; /* immutable */
+	struct p2pmap_bill bill; /* immutable */
 	u64 *page; /* immutable; its words are their mappings' locks' */
 	u64 *last; /* context->lock; generation of a free slot */
 	unsigned long *used; /* context->lock */
@@ -29,26 +30,35 @@ void p2pmap_generations_free(struct p2pmap_generations *generations)
 	vfree(generations->page);
 	kvfree(generations->last);
 	bitmap_free(generations->used);
+	p2pmap_bill_end(&generations->bill);
 	kfree(generations);
 }
 
+/* Returns an ERR_PTR on failure. */
 static struct p2pmap_generations *generations_alloc(u32 capacity)
 {
+	u64 length = PAGE_ALIGN(capacity * sizeof(u64));
 	struct p2pmap_generations *generations;
+	int rc;
 
 	generations = kzalloc(sizeof(*generations), GFP_KERNEL_ACCOUNT);
 	if (!generations)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	/* The page, and what is remembered of free slots. */
+	rc = p2pmap_bill_add(&generations->bill, 3 * length, NULL);
+	if (rc) {
+		kfree(generations);
+		return ERR_PTR(rc);
+	}
 	generations->capacity = capacity;
-	generations->page = __vmalloc(PAGE_ALIGN(capacity * sizeof(u64)),
-				      GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	generations->page = __vmalloc(length, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	generations->last = kvcalloc(capacity, sizeof(u64),
 				     GFP_KERNEL_ACCOUNT);
 	generations->used = bitmap_zalloc(capacity, GFP_KERNEL_ACCOUNT);
 	if (generations->page && generations->last && generations->used)
 		return generations;
 	p2pmap_generations_free(generations);
-	return NULL;
+	return ERR_PTR(-ENOMEM);
 }
 
 /* Once, and before there is a mapping that would have to have a slot. */
@@ -78,8 +88,8 @@ int p2pmap_ioctl_watch(struct p2pmap_call *call)
 	if (READ_ONCE(ctx->generations) || READ_ONCE(ctx->mm))
 		return -EBUSY;
 	generations = generations_alloc(cmd->capacity);
-	if (!generations)
-		return -ENOMEM;
+	if (IS_ERR(generations))
+		return PTR_ERR(generations);
 	cmd->out_length = PAGE_ALIGN(cmd->capacity * sizeof(u64));
 	/* May wait for ever (userfaultfd), and others take the lock as well. */
 	rc = p2pmap_respond(call);

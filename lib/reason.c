@@ -157,6 +157,11 @@ static const struct words words[] = {
 	[P2PMAP_REASON_NOT_PCI] = { "not-pci",
 				    "The importer is neither a PCI device nor part of one, so there is "
 				    "no route to device memory. Map RAM for it." },
+	[P2PMAP_REASON_USER_LIMIT] = { "user-limit",
+				       "This takes {2} more bytes of kernel memory, and {1} of the {0} "
+				       "that this user may have are in use: unmap something or close a "
+				       "context, or have the administrator raise the module's parameter "
+				       "user_kib." },
 };
 /* clang-format on */
 

@@ -25,8 +25,8 @@
  *   ENODEV        the importer or the exporter is gone or has no driver
  *   ENOENT        no such id in this context
  *   ENOMEM        out of memory, or over the RLIMIT_MEMLOCK of the user
- *   ENOSPC        a limit of the context or the importer's address space is
- *                 exhausted
+ *   ENOSPC        a limit of the context or of the user, or the importer's
+ *                 address space is exhausted; open() of the node says it, too
  *   ENOTTY        no such ioctl
  *   EOPNOTSUPP    an unknown flag; memory or a machine that p2pmap does not
  *                 support, or not with these flags
@@ -145,6 +145,8 @@ struct p2pmap_pci_addr {
  * @P2PMAP_REASON_EXPORTER_HAS_NONE: @value[0]: an address behind which its
  *	exporter has no memory (any more)
  * @P2PMAP_REASON_NOT_PCI: the importer is no PCI device nor part of one
+ * @P2PMAP_REASON_USER_LIMIT: bytes of kernel memory for what the user has open,
+ *	attached and mapped: @value[0]: limit, @value[1]: used, @value[2]: needed
  */
 enum p2pmap_reason_code {
 	P2PMAP_REASON_NONE,
@@ -185,6 +187,7 @@ enum p2pmap_reason_code {
 	P2PMAP_REASON_EXPORTER_REFUSES_WRITE,
 	P2PMAP_REASON_EXPORTER_HAS_NONE,
 	P2PMAP_REASON_NOT_PCI,
+	P2PMAP_REASON_USER_LIMIT,
 };
 
 /**
@@ -558,7 +561,7 @@ struct p2pmap_remap {
  * still what it was if its word is still what MAP or REMAP returned.
  *
  * Errors: EBUSY (there is one, or a mapping was made), EINVAL (capacity is 0 or
- * over P2PMAP_WATCH_MAX), ENOMEM.
+ * over P2PMAP_WATCH_MAX), ENOSPC, ENOMEM.
  */
 struct p2pmap_watch {
 	__u32 size;

@@ -138,6 +138,7 @@ struct p2pmap_open_opts {
  * * -E2BIG: @opts is of a newer version and uses what this one does not know
  * * -EOPNOTSUPP: an unknown flag
  * * -EMFILE, -ENFILE: too many open files
+ * * -ENOSPC: the user has as much open and mapped as he may
  * * -ENOMEM: out of memory
  * * -ENOTTY: the node is not a p2pmap device
  * Since: 0.1
@@ -292,7 +293,7 @@ struct p2pmap_attach_opts {
  * * -EINVAL: a bridge, or a bad width
  * * -EBUSY: VFIO or another owner manages its DMA
  * * -EOPNOTSUPP: its DMA is not coherent, or it is not trusted
- * * -ENOSPC: too many importers
+ * * -ENOSPC: too many importers, or the user's limit
  * * -E2BIG: @opts is of a newer version and uses what this one does not know
  * * -ENOMEM: out of memory
  * Since: 0.1
@@ -556,7 +557,7 @@ struct p2pmap_map_opts {
  * * -EHOSTUNREACH: no route from importer to exporter
  * * -ERANGE: out of reach of the importer's DMA mask
  * * -ENOMEM: out of memory, or over RLIMIT_MEMLOCK
- * * -ENOSPC: too many mappings, or no DMA addresses left
+ * * -ENOSPC: too many mappings, the user's limit, or no DMA addresses left
  * * -ENODEV: the importer or the exporter is gone
  * * -ENOENT: the importer was detached through another copy of the descriptor
  * * -EAGAIN: the memory kept changing; try again

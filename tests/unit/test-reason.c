@@ -78,7 +78,7 @@ static void every_code_has_a_text_and_a_name(void **state)
 					 *from == '_' ? '-' : tolower(*from));
 		codes++;
 	}
-	assert_int_equal(codes, P2PMAP_REASON_NOT_PCI + 1);
+	assert_int_equal(codes, P2PMAP_REASON_USER_LIMIT + 1);
 }
 
 static void texts_say_what_the_reason_carries(void **state)
