@@ -14,6 +14,7 @@
  */
 #define _GNU_SOURCE
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -438,6 +439,68 @@ static void a_file_of_another_is_not_written(void **state)
 	dismiss();
 }
 
+/* Asks for the mapping that another process is about to make. */
+struct early {
+	int fd;
+	unsigned long number;
+	uint32_t size, id;
+};
+
+static int ask_early(void *arg)
+{
+	struct early *early = arg;
+	uint32_t words[32] = { early->size, early->id };
+
+	CHILD_CHECK(!become_user(USER_UID, USER_UID));
+	CHILD_CHECK(!prctl(PR_SET_NAME, "slow"));
+	return ioctl(early->fd, early->number, words) ? errno : 0;
+}
+
+static void check_early(struct lab *lab, const char *function,
+			unsigned long number, uint32_t size)
+{
+	struct early early = { .number = number, .size = size };
+	unsigned char *page = ram(PAGE);
+	struct p2pmap_mapping *mapping;
+	pid_t pid;
+
+	lab_note(lab, "%s", function);
+	assert_int_equal(COMMAND("modprobe", "call_delay"), 0);
+	assert_int_equal(
+		file_write("/sys/module/call_delay/parameters/function",
+			   function),
+		0);
+	lab_reopen(lab);
+	/* Ids are given in order, so he knows which one it is going to be. */
+	mapping = map(lab, page, PAGE, WRITE);
+	early.id = p2pmap_mapping_id(mapping);
+	lab_reopen(lab);
+	early.fd = p2pmap_context_fd(lab->ctx);
+	pid = child_start(ask_early, &early);
+	sleep_ms(300);
+	mapping = map(lab, page, PAGE, WRITE);
+	assert_int_equal(p2pmap_mapping_id(mapping), early.id);
+	assert_int_equal(child_end(pid), EPERM);
+	unmap(mapping);
+	munmap(page, PAGE);
+	assert_int_equal(COMMAND("rmmod", "call_delay"), 0);
+}
+
+static void a_call_that_began_before_the_first_map_is_eperm(void **state)
+{
+	struct lab *lab = *state;
+
+	if (COMMAND("modprobe", "call_delay"))
+		lab_skip(lab, "no kprobes here");
+	assert_int_equal(COMMAND("rmmod", "call_delay"), 0);
+	check_early(lab, "p2pmap_ioctl_status", P2PMAP_IOC_STATUS,
+		    sizeof(struct p2pmap_status));
+	check_early(lab, "p2pmap_ioctl_extents", P2PMAP_IOC_EXTENTS,
+		    sizeof(struct p2pmap_extents));
+	check_early(lab, "p2pmap_ioctl_remap", P2PMAP_IOC_REMAP,
+		    sizeof(struct p2pmap_remap));
+}
+
 /* Everything that the kernel answers, one after the other. */
 struct answers {
 	size_t length;
@@ -641,6 +704,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(pieces_of_a_bar_count),
 	LAB_TEST(what_is_kept_is_charged_and_counted),
 	LAB_TEST(a_file_of_another_is_not_written),
+	LAB_TEST(a_call_that_began_before_the_first_map_is_eperm),
 	LAB_TEST(nothing_tells_a_physical_address),
 	LAB_TEST(a_descriptor_in_a_ring_of_sockets_goes),
 };
