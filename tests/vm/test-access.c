@@ -172,6 +172,22 @@ static void the_width_of_addresses_is_what_was_said(void **state)
 		     P2PMAP_REASON_NONE);
 }
 
+static void the_width_is_not_narrowed_under_a_mapping(void **state)
+{
+	struct lab *lab = *state;
+	struct p2pmap_mapping *mapping;
+	unsigned char *page = ram(PAGE);
+
+	need_translated(lab);
+	mapping = map(lab, page, PAGE, PIN);
+	check_attach(lab, lab->edu_address, 32, EBUSY, P2PMAP_REASON_NONE);
+	check_attach(lab, lab->edu_address, 64, 0, 0);
+	unmap(mapping);
+	check_attach(lab, lab->edu_address, 32, 0, 0);
+	check_attach(lab, lab->edu_address, 64, 0, 0);
+	munmap(page, PAGE);
+}
+
 static void the_driver_of_uio_leaves_32_bits(void **state)
 {
 	struct lab *lab = *state;
@@ -355,6 +371,21 @@ static void an_entry_that_makes_no_sense_admits_nobody(void **state)
 	allow(",,=,u1000,%s\n", "*");
 	assert_int_equal(as_user(USER_UID, try_attach, &attempt), EPERM);
 	allow("\n");
+}
+
+/* As root of a container that has the machine's user ids. */
+static int change_allow_list(void *arg)
+{
+	(void)arg;
+	CHILD_CHECK(!drop_capability(CAP_SYS_RAWIO));
+	CHILD_CHECK(!drop_capability(CAP_SYS_MODULE));
+	return -file_write(ALLOW, "0000:00:01.0\n");
+}
+
+static void the_allow_list_takes_a_privilege_to_change(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(change_allow_list, NULL), EPERM);
 }
 
 static void a_width_takes_the_privilege_even_of_the_allowed(void **state)
@@ -748,6 +779,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(a_device_with_a_kernel_driver_can_be_attached),
 	LAB_TEST(an_importer_whose_driver_went_cannot_be_mapped_for),
 	LAB_TEST(the_width_of_addresses_is_what_was_said),
+	LAB_TEST(the_width_is_not_narrowed_under_a_mapping),
 	LAB_TEST(the_driver_of_uio_leaves_32_bits),
 	LAB_TEST(the_group_is_the_one_of_sysfs),
 	LAB_TEST(the_node_is_for_root_alone),
@@ -757,6 +789,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(the_allow_list_admits_a_user),
 	LAB_TEST(the_allow_list_admits_a_group),
 	LAB_TEST(an_entry_that_makes_no_sense_admits_nobody),
+	LAB_TEST(the_allow_list_takes_a_privilege_to_change),
 	LAB_TEST(a_width_takes_the_privilege_even_of_the_allowed),
 	LAB_TEST(a_descriptor_that_was_handed_on_maps_for_the_unprivileged),
 	LAB_TEST(a_forked_child_may_do_nothing_but_unmap_poll_and_close),

@@ -150,6 +150,26 @@ static void an_invalidation_beside_the_mapping_says_nothing(void **state)
 	many_end(&many);
 }
 
+static void the_address_of_lost_memory_going_is_told(void **state)
+{
+	struct lab *lab = *state;
+	unsigned char *page = ram(PAGE);
+	struct p2pmap_mapping *mapping;
+	struct p2pmap_event event;
+
+	keep_still();
+	*page = 1;
+	mapping = map(lab, page, PAGE, WRITE);
+	madvise(page, PAGE, MADV_DONTNEED);
+	assert_true(event_next(lab->ctx, 0, &event));
+	assert_int_equal(event.reasons, P2PMAP_EVENT_CHANGED);
+	munmap(page, PAGE);
+	assert_true(event_next(lab->ctx, 0, &event));
+	assert_int_equal(event.reasons, P2PMAP_EVENT_UNMAPPED);
+	assert_int_equal(event.cut_length, 0);
+	unmap(mapping);
+}
+
 static void unmap_forgets_the_events_of_the_mapping(void **state)
 {
 	struct many many = many_begin(*state, 2);
@@ -683,6 +703,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(event_tells_mapping_cookie_range_and_generation),
 	LAB_TEST(events_of_one_mapping_merge_until_they_are_read),
 	LAB_TEST(an_invalidation_beside_the_mapping_says_nothing),
+	LAB_TEST(the_address_of_lost_memory_going_is_told),
 	LAB_TEST(unmap_forgets_the_events_of_the_mapping),
 	LAB_TEST(read_without_an_event_is_eagain_if_nonblocking),
 	LAB_TEST(read_waits_for_an_event),
