@@ -116,6 +116,8 @@ int p2pmap_context_bind(struct p2pmap_context *ctx, struct p2pmap_reason *why)
 		mmgrab(current->mm);
 		WRITE_ONCE(ctx->mm, current->mm);
 		context_note(ctx);
+		/* Whoever else waits in read() waits in vain. */
+		wake_up_interruptible(&ctx->wait);
 	}
 	return 0;
 }

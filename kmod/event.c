@@ -95,13 +95,21 @@ void p2pmap_event_mm_gone(struct p2pmap_context *ctx)
 	spin_unlock(&ctx->event_lock);
 }
 
-/* Take the oldest event; the caller gets a reference to its handle. */
+/*
+ * Take the oldest event; the caller gets a reference to its handle.  Events are
+ * their owner's alone, and a reader may have waited since before there was one:
+ * who it is, is known when there is an event.
+ */
 static struct p2pmap_handle *event_pop(struct p2pmap_context *ctx,
 				       struct vma_dma_event *what)
 {
 	struct p2pmap_handle *handle;
 
 	spin_lock(&ctx->event_lock);
+	if (p2pmap_context_is_foreign(ctx)) {
+		spin_unlock(&ctx->event_lock);
+		return ERR_PTR(-EPERM);
+	}
 	handle = list_first_entry_or_null(&ctx->pending, struct p2pmap_handle,
 					  pending_link);
 	if (handle) {
@@ -145,8 +153,8 @@ static ssize_t event_read_one(struct p2pmap_context *ctx, char __user *buffer)
 	ssize_t rc = sizeof(event);
 
 	handle = event_pop(ctx, &what);
-	if (!handle)
-		return 0;
+	if (IS_ERR_OR_NULL(handle))
+		return PTR_ERR(handle);
 	event_fill(&event, handle, &what);
 	if (copy_to_user(buffer, &event, sizeof(event))) {
 		/* Not read after all. */
@@ -157,12 +165,13 @@ static ssize_t event_read_one(struct p2pmap_context *ctx, char __user *buffer)
 	return rc;
 }
 
+/* An event, or the news that there will be none for this process. */
 static bool event_pending(struct p2pmap_context *ctx)
 {
 	bool pending;
 
 	spin_lock(&ctx->event_lock);
-	pending = !list_empty(&ctx->pending);
+	pending = !list_empty(&ctx->pending) || p2pmap_context_is_foreign(ctx);
 	spin_unlock(&ctx->event_lock);
 	return pending;
 }

@@ -63,19 +63,25 @@ static struct p2pmap_handle *handle_alloc(struct p2pmap_context *ctx,
 	return handle;
 }
 
-/* A place in the context and a slot. */
+/*
+ * A place in the context and a slot.  The importer was looked up before, so it
+ * may have been detached since; from here on it cannot be any more.
+ */
 static int handle_count(struct p2pmap_handle *handle,
 			struct p2pmap_reason *why)
 {
 	struct p2pmap_context *ctx = handle->ctx;
+	struct p2pmap_object *importer = &handle->importer->object;
 	int rc;
 
 	mutex_lock(&ctx->lock);
-	if (ctx->nr_handles == P2PMAP_MAX_MAPPINGS)
+	if (xa_load(&ctx->objects, importer->id) != importer)
+		rc = -ENOENT;
+	else if (ctx->nr_handles == P2PMAP_MAX_MAPPINGS)
 		rc = p2pmap_fail(why, -ENOSPC, P2PMAP_REASON_LIMIT,
 				 P2PMAP_MAX_MAPPINGS);
 	else
-		rc = p2pmap_slot_get(ctx, &handle->slot, &handle->generation);
+		rc = p2pmap_slot_get(handle, why);
 	if (!rc) {
 		ctx->nr_handles++;
 		handle->importer->nr_handles++;

@@ -46,38 +46,41 @@ static int allow_get(char *buffer, const struct kernel_param *param)
 	return length;
 }
 
+/* When the module goes, or could not be loaded after all. */
+static void allow_free(void *unused)
+{
+	kfree(allow_list);
+}
+
 static const struct kernel_param_ops allow_ops = {
 	.set = allow_set,
 	.get = allow_get,
+	.free = allow_free,
 };
 
 module_param_cb(allow, &allow_ops, NULL, 0644);
 MODULE_PARM_DESC(allow,
 		 "Devices that may be attached without CAP_SYS_RAWIO: DDDD:BB:DD.F[=uUID|=gGID],...");
 
-void p2pmap_importer_exit(void)
-{
-	kfree(allow_list);
-}
-
-/* Does one entry of the list, "address[=who]", admit the caller? */
+/*
+ * Does one entry of the list, "address[=who]", admit the caller?  What is not
+ * written just so, as p2pmap-cli writes it, admits nobody.
+ */
 static bool entry_allows(char *entry, struct pci_dev *pdev)
 {
 	char *address = strim(strsep(&entry, "="));
-	unsigned int domain, bus, slot, func, id;
+	unsigned int id;
 
-	if (sscanf(address, "%x:%x:%x.%x", &domain, &bus, &slot, &func) != 4 ||
-	    domain != pci_domain_nr(pdev->bus) || bus != pdev->bus->number ||
-	    PCI_DEVFN(slot, func) != pdev->devfn)
+	if (strcasecmp(address, pci_name(pdev)))
 		return false;
 	if (!entry)
 		return true;
 	entry = strim(entry);
-	if (sscanf(entry, "u%u", &id) == 1)
+	if (!*entry || kstrtouint(entry + 1, 10, &id))
+		return false;
+	if (entry[0] == 'u')
 		return uid_eq(current_euid(), make_kuid(&init_user_ns, id));
-	if (sscanf(entry, "g%u", &id) == 1)
-		return in_egroup_p(make_kgid(&init_user_ns, id));
-	return false;
+	return entry[0] == 'g' && in_egroup_p(make_kgid(&init_user_ns, id));
 }
 
 static bool list_allows(struct pci_dev *pdev)

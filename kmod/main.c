@@ -24,14 +24,20 @@
 /*
  * Reserve an id; nobody can look the object up before it is published.  Its
  * reference count was begun by who allocated it: others may hold it already.
+ * An id that was given back is not used again soon: another process that shares
+ * the context may still have it, and must be told that it stands for nothing.
  */
 int p2pmap_object_reserve(struct p2pmap_context *ctx,
 			  struct p2pmap_object *object,
 			  enum p2pmap_object_type type)
 {
+	int rc;
+
 	object->type = type;
-	return xa_alloc(&ctx->objects, &object->id, XA_ZERO_ENTRY,
-			XA_LIMIT(1, INT_MAX), GFP_KERNEL_ACCOUNT);
+	rc = xa_alloc_cyclic(&ctx->objects, &object->id, XA_ZERO_ENTRY,
+			     XA_LIMIT(1, INT_MAX), &ctx->next_id,
+			     GFP_KERNEL_ACCOUNT);
+	return min(rc, 0); /* 1 if it began anew */
 }
 
 /* Cannot fail: the place is reserved.  The table takes over a reference. */
@@ -93,6 +99,7 @@ int p2pmap_respond(struct p2pmap_call *call)
 }
 
 #define ANY_PROCESS BIT(0) /* also from a process that is not the owner */
+#define ONLY_ASKS BIT(1) /* also by a descriptor that is open for reading only */
 
 #define NO_REASON 0
 
@@ -113,8 +120,8 @@ static const struct ioctl_entry {
 	u32 flags;
 	int (*handler)(struct p2pmap_call *call);
 } ioctls[] = {
-	IOCTL(INFO, p2pmap_info, out_quarantined_pages, p2pmap_ioctl_info, 0,
-	      NO_REASON),
+	IOCTL(INFO, p2pmap_info, out_quarantined_pages, p2pmap_ioctl_info,
+	      ONLY_ASKS, NO_REASON),
 	IOCTL(ATTACH, p2pmap_attach, reason, p2pmap_ioctl_attach, 0,
 	      offsetof(struct p2pmap_attach, reason)),
 	IOCTL(DETACH, p2pmap_detach, id, p2pmap_ioctl_detach, 0, NO_REASON),
@@ -132,8 +139,8 @@ static const struct ioctl_entry {
 	      offsetof(struct p2pmap_remap, reason)),
 	IOCTL(WATCH, p2pmap_watch, reserved, p2pmap_ioctl_watch, 0, NO_REASON),
 	IOCTL(EVENTFD, p2pmap_eventfd, fd, p2pmap_ioctl_eventfd, 0, NO_REASON),
-	IOCTL(ROUTE, p2pmap_route_query, reason, p2pmap_ioctl_route, 0,
-	      offsetof(struct p2pmap_route_query, reason)),
+	IOCTL(ROUTE, p2pmap_route_query, reason, p2pmap_ioctl_route,
+	      ONLY_ASKS, offsetof(struct p2pmap_route_query, reason)),
 };
 
 union any_command {
@@ -203,6 +210,8 @@ static long p2pmap_ioctl(struct file *file, unsigned int number,
 
 	if (nr >= ARRAY_SIZE(ioctls) || number != _IO(P2PMAP_IOC_MAGIC, nr))
 		return -ENOTTY;
+	if (!(file->f_mode & FMODE_WRITE) && !(ioctls[nr].flags & ONLY_ASKS))
+		return -EBADF;
 	if (get_user(call.user_size, (u32 __user *)call.user))
 		return -EFAULT;
 	return dispatch(&ioctls[nr], &call);
@@ -227,11 +236,7 @@ static int p2pmap_release(struct inode *inode, struct file *file)
 static ssize_t p2pmap_read(struct file *file, char __user *buffer, size_t size,
 			   loff_t *pos)
 {
-	struct p2pmap_context *ctx = file->private_data;
-
-	if (p2pmap_context_is_foreign(ctx))
-		return -EPERM;
-	return p2pmap_event_read(ctx, buffer, size,
+	return p2pmap_event_read(file->private_data, buffer, size,
 				 !(file->f_flags & O_NONBLOCK));
 }
 
@@ -297,19 +302,17 @@ exit_iova:
 	p2pmap_iova_exit();
 destroy_workqueue:
 	destroy_workqueue(p2pmap_workqueue);
-	p2pmap_importer_exit();
 	return rc;
 }
 
 static void __exit p2pmap_exit(void)
 {
-	p2pmap_netlink_exit();
 	misc_deregister(&p2pmap_misc);
+	p2pmap_netlink_exit();
 	p2pmap_pcidev_exit();
 	p2pmap_quarantine_exit();
 	destroy_workqueue(p2pmap_workqueue);
 	p2pmap_iova_exit();
-	p2pmap_importer_exit();
 	rcu_barrier();
 }
 

@@ -41,6 +41,7 @@
 #define P2PMAP_COST_BAR_PAGE 8
 
 struct file;
+struct p2pmap_handle;
 struct poll_table_struct;
 struct user_struct;
 struct vm_area_struct;
@@ -78,6 +79,7 @@ struct p2pmap_context {
 	struct p2pmap_bill bill; /* immutable */
 	kuid_t uid; /* lock to set; who opened it, then who mapped */
 	struct xarray objects; /* its own lock */
+	u32 next_id; /* objects' lock */
 
 	struct mutex lock; /* what follows, up to the blank line */
 	struct p2pmap_person person; /* lock; whose uid it is */
@@ -145,7 +147,6 @@ int p2pmap_importer_mode(struct pci_dev *pdev, enum p2pmap_dma_mode *mode,
 			 struct p2pmap_reason *why);
 void p2pmap_importer_put(struct p2pmap_importer *importer);
 void p2pmap_importer_leave(struct p2pmap_importer *importer);
-void p2pmap_importer_exit(void);
 
 /* account.c */
 
@@ -166,7 +167,7 @@ void p2pmap_uncharge(struct p2pmap_charge *charge);
 int p2pmap_ioctl_watch(struct p2pmap_call *call);
 int p2pmap_generations_mmap(struct p2pmap_context *ctx,
 			    struct vm_area_struct *vma);
-int p2pmap_slot_get(struct p2pmap_context *ctx, u32 *slot, u64 *generation);
+int p2pmap_slot_get(struct p2pmap_handle *handle, struct p2pmap_reason *why);
 void p2pmap_slot_set(struct p2pmap_context *ctx, u32 slot, u64 generation);
 void p2pmap_slot_put(struct p2pmap_context *ctx, u32 slot, u64 generation);
 void p2pmap_generations_free(struct p2pmap_generations *generations);

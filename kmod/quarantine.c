@@ -12,8 +12,10 @@
  *
  * Each handle kept holds a reference to the module.
  */
+#include <linux/capability.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 #include <linux/sysfs.h>
 
 #include "private.h"
@@ -142,17 +144,17 @@ static ssize_t quarantine_store(struct device *dev,
 				struct device_attribute *attr,
 				const char *buffer, size_t size)
 {
-	unsigned int domain, bus, slot, func;
 	struct p2pmap_device *device;
-	struct pci_dev *pdev;
+	struct device *found;
 
-	if (sscanf(buffer, "%x:%x:%x.%x", &domain, &bus, &slot, &func) != 4)
-		return -EINVAL;
-	pdev = pci_get_domain_bus_and_slot(domain, bus, PCI_DEVFN(slot, func));
-	if (!pdev)
+	/* It may corrupt anybody's memory; a container's root may not. */
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	found = bus_find_device_by_name(&pci_bus_type, NULL, buffer);
+	if (!found)
 		return -ENODEV;
-	device = p2pmap_device_get(pdev);
-	pci_dev_put(pdev);
+	device = p2pmap_device_get(to_pci_dev(found));
+	put_device(found);
 	if (!device)
 		return -ENOMEM;
 	release(device);

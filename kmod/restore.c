@@ -252,14 +252,28 @@ static int check_exporter(struct restore *restore, struct hole *hole)
 			   start);
 }
 
+/*
+ * The worker does not wait: others are behind it, and a process can keep the
+ * lock of its own memory for as long as it likes.
+ */
+static int lock_memory(const struct restore *restore)
+{
+	struct mm_struct *mm = restore->mapping->mm;
+
+	if (restore->announce)
+		return mmap_read_trylock(mm) ? 0 : -EAGAIN;
+	return mmap_read_lock_killable(mm);
+}
+
 static int fill_holes(struct restore *restore)
 {
 	struct mm_struct *mm = restore->mapping->mm;
 	unsigned int i;
-	int rc = 0;
+	int rc;
 
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
+	rc = lock_memory(restore);
+	if (rc)
+		return rc;
 	for (i = 0; !rc && i < restore->nr_holes; i++)
 		rc = fill_hole(restore, &restore->holes[i]);
 	mmap_read_unlock(mm);

@@ -134,25 +134,23 @@ int p2pmap_generations_mmap(struct p2pmap_context *ctx,
 }
 
 /*
- * A slot and the generation from which it goes on, for a new mapping.  With
- * ctx->lock held.  Without a generation page there is no slot to have.
+ * A slot and the generation from which it goes on, for a new handle.  With its
+ * context's lock held.  Without a generation page there is no slot to have.
  */
-int p2pmap_slot_get(struct p2pmap_context *ctx, u32 *slot, u64 *generation)
+int p2pmap_slot_get(struct p2pmap_handle *handle, struct p2pmap_reason *why)
 {
-	struct p2pmap_generations *generations = ctx->generations;
+	struct p2pmap_generations *generations = handle->ctx->generations;
 	unsigned long free;
 
-	lockdep_assert_held(&ctx->lock);
-	*slot = P2PMAP_NO_SLOT;
-	*generation = 0;
+	lockdep_assert_held(&handle->ctx->lock);
 	if (!generations)
 		return 0;
 	free = find_first_zero_bit(generations->used, generations->capacity);
 	if (free == generations->capacity)
-		return -ENOSPC;
+		return p2pmap_fail(why, -ENOSPC, P2PMAP_REASON_LIMIT, free);
 	__set_bit(free, generations->used);
-	*slot = free;
-	*generation = generations->last[free];
+	handle->slot = free;
+	handle->generation = generations->last[free];
 	return 0;
 }
 

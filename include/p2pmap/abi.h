@@ -22,6 +22,7 @@
  *                 that was interrupted before it began is restarted)
  *   EINVAL        a value out of its range, a reserved field that is not zero,
  *                 a struct too small, a range of several kinds of memory
+ *   EBADF         the descriptor is open for reading only: INFO and ROUTE work
  *   ENODEV        the importer or the exporter is gone or has no driver
  *   ENOENT        no such id in this context
  *   ENOMEM        out of memory, or over the RLIMIT_MEMLOCK of the user
@@ -50,7 +51,7 @@
 
 #define P2PMAP_ABI_VERSION 1
 
-#define P2PMAP_IOC_MAGIC 0xb7
+#define P2PMAP_IOC_MAGIC 0xe2
 
 #define P2PMAP_IOC_INFO _IO(P2PMAP_IOC_MAGIC, 0x00)
 #define P2PMAP_IOC_ATTACH _IO(P2PMAP_IOC_MAGIC, 0x01)
@@ -302,7 +303,8 @@ struct p2pmap_info {
  * attach and hand the descriptor on.
  *
  * Errors: EPERM, ENODEV (no such device, no driver), EINVAL (a bridge, a bad
- * width), EBUSY (VFIO), EOPNOTSUPP (not coherent, untrusted), ENOSPC.
+ * width), EBUSY (VFIO, or the device has mappings and would get fewer bits),
+ * EOPNOTSUPP (not coherent, untrusted), ENOSPC, EINTR.
  */
 struct p2pmap_attach {
 	__u32 size;
@@ -479,7 +481,7 @@ struct p2pmap_unmap {
  * lives, whatever is revoked.
  *
  * Errors: ENOENT, EFAULT, ENODEV (the importer is gone, and its addresses with
- * it).
+ * it), EPERM (they are bus addresses, and CAP_SYS_RAWIO was given up).
  */
 struct p2pmap_extents {
 	__u32 size;
@@ -530,7 +532,8 @@ struct p2pmap_status {
  * address it had.  All or nothing.
  *
  * Errors: ENOENT, EINVAL, EFAULT (the range is not valid now), EAGAIN, ENODEV,
- * ENOMEM, EOPNOTSUPP (not an unpinned, enforced mapping), EHOSTUNREACH.
+ * ENOMEM, EOPNOTSUPP (not an unpinned, enforced mapping), EHOSTUNREACH, EPERM
+ * (its exporter refuses), EINTR (a deadly signal).
  */
 struct p2pmap_remap {
 	__u32 size;

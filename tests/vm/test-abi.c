@@ -681,6 +681,43 @@ static void an_id_of_another_type_is_enoent(void **state)
 	each_call(*state, case_wrong_type);
 }
 
+/*
+ * Another process that has the descriptor as well may still have the old id: it
+ * must not stand for what came after.
+ */
+static void an_id_that_was_given_back_stands_for_nothing(void **state)
+{
+	struct lab *lab = *state;
+	unsigned char *page = ram(PAGE);
+	struct p2pmap_mapping *mapping = map(lab, page, PAGE, WRITE);
+	struct p2pmap_unmap old = { .size = sizeof(old),
+				    .id = p2pmap_mapping_id(mapping) };
+
+	unmap(mapping);
+	mapping = map(lab, page, PAGE, WRITE);
+	assert_int_not_equal(p2pmap_mapping_id(mapping), old.id);
+	assert_int_equal(
+		ioctl(p2pmap_context_fd(lab->ctx), P2PMAP_IOC_UNMAP, &old), -1);
+	assert_int_equal(errno, ENOENT);
+	unmap(mapping);
+	munmap(page, PAGE);
+}
+
+static void a_descriptor_for_reading_may_only_ask(void **state)
+{
+	struct lab *lab = *state;
+	struct p2pmap_attach attach = { .size = sizeof(attach),
+					.pci = lab->edu_pci };
+	struct p2pmap_info info = { .size = sizeof(info) };
+	int fd = open(NODE, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ioctl(fd, P2PMAP_IOC_INFO, &info), 0);
+	assert_int_equal(ioctl(fd, P2PMAP_IOC_ATTACH, &attach), -1);
+	assert_int_equal(errno, EBADF);
+	close(fd);
+}
+
 /* Ids above those of this context, which the other one has. */
 static void case_foreign_id(const struct world *world, const struct call *call,
 			    union command *command)
@@ -840,6 +877,8 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(an_id_of_another_type_is_enoent),
 	LAB_TEST(an_id_of_another_open_file_is_enoent),
 	LAB_TEST(an_id_is_gone_after_it_was_ended),
+	LAB_TEST(an_id_that_was_given_back_stands_for_nothing),
+	LAB_TEST(a_descriptor_for_reading_may_only_ask),
 	LAB_TEST(extents_at_a_bad_address_are_efault_and_nothing_is_mapped),
 	LAB_TEST(extents_are_counted_when_none_fit),
 	LAB_TEST(an_importer_in_use_cannot_be_detached),

@@ -10,11 +10,13 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #define ALLOW "/sys/module/p2pmap/parameters/allow"
+#define QUARANTINE "/sys/class/misc/p2pmap/quarantine"
 
 static void need_translated(struct lab *lab)
 {
@@ -388,6 +390,42 @@ static void the_allow_list_takes_a_privilege_to_change(void **state)
 	assert_int_equal(in_child(change_allow_list, NULL), EPERM);
 }
 
+/* Each of them would be the importer, by a reader that is not strict. */
+static void an_address_not_written_as_sysfs_does_admits_nobody(void **state)
+{
+	struct lab *lab = *state;
+	struct attempt attempt = { lab, lab->edu_address, 0 };
+	unsigned int bus, slot;
+
+	assert_int_equal(sscanf(lab->edu_address, "0000:%x:%x.0", &bus, &slot),
+			 2);
+	allow("0:%x:%x.0,%s x,%sjunk,0x0000:%02x:%02x.0\n", bus, slot,
+	      lab->edu_address, lab->edu_address, bus, slot);
+	assert_int_equal(as_user(USER_UID, try_attach, &attempt), EPERM);
+	allow("0000:%02x:%02x.0,0000:%02x:%02x.8,%s=u%djunk\n", bus,
+	      slot + 0x20, bus, slot, lab->edu_address, USER_UID);
+	assert_int_equal(as_user(USER_UID, try_attach, &attempt), EPERM);
+	allow(" %s = u%d \n", lab->edu_address, USER_UID);
+	assert_int_equal(as_user(USER_UID, try_attach, &attempt), 0);
+	allow("\n");
+}
+
+static int release_quarantine(void *arg)
+{
+	const struct lab *lab = arg;
+
+	CHILD_CHECK(!file_write(QUARANTINE, lab->edu_address));
+	CHILD_CHECK(file_write(QUARANTINE, "0000:00:1e.7") == -ENODEV);
+	CHILD_CHECK(!drop_capability(CAP_SYS_RAWIO));
+	CHILD_CHECK(file_write(QUARANTINE, lab->edu_address) == -EPERM);
+	return 0;
+}
+
+static void emptying_the_quarantine_takes_the_privilege(void **state)
+{
+	assert_int_equal(in_child(release_quarantine, *state), 0);
+}
+
 static void a_width_takes_the_privilege_even_of_the_allowed(void **state)
 {
 	struct lab *lab = *state;
@@ -502,6 +540,59 @@ static int use_the_parents_context(void *arg)
 	CHILD_CHECK(!(pollfd.revents & POLLNVAL));
 	CHILD_CHECK(!close(pollfd.fd));
 	return 0;
+}
+
+/* A context without the library: its handles are for one process. */
+struct shared {
+	int fd;
+	uint32_t importer;
+	int error; /* of the reader */
+};
+
+static int map_first(void *arg)
+{
+	struct shared *shared = arg;
+	struct p2pmap_map map = {
+		.size = sizeof(map),
+		.importer = shared->importer,
+		.flags = WRITE,
+		.addr = (uintptr_t)ram(PAGE),
+		.length = PAGE,
+	};
+
+	return ioctl(shared->fd, P2PMAP_IOC_MAP, &map) ? errno : 0;
+}
+
+static void *read_events(void *arg)
+{
+	struct shared *shared = arg;
+	struct p2pmap_event event;
+
+	shared->error = read(shared->fd, &event, sizeof(event)) < 0 ? errno : 0;
+	return NULL;
+}
+
+/* The events are the owner's, and the one who waits cannot have known. */
+static void who_waits_in_read_when_another_maps_first_is_sent_away(void **state)
+{
+	struct lab *lab = *state;
+	struct p2pmap_attach attach = { .size = sizeof(attach),
+					.pci = lab->edu_pci };
+	struct shared shared = { .fd = open(NODE, O_RDWR | O_CLOEXEC) };
+	struct timespec patience;
+	pthread_t reader;
+
+	assert_int_equal(ioctl(shared.fd, P2PMAP_IOC_ATTACH, &attach), 0);
+	shared.importer = attach.out_id;
+	assert_int_equal(pthread_create(&reader, NULL, read_events, &shared),
+			 0);
+	sleep_ms(100);
+	assert_int_equal(in_child(map_first, &shared), 0);
+	clock_gettime(CLOCK_REALTIME, &patience);
+	patience.tv_sec += 10;
+	assert_int_equal(pthread_timedjoin_np(reader, NULL, &patience), 0);
+	assert_int_equal(shared.error, EPERM);
+	close(shared.fd);
 }
 
 static void a_forked_child_may_do_nothing_but_unmap_poll_and_close(void **state)
@@ -790,9 +881,12 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(the_allow_list_admits_a_group),
 	LAB_TEST(an_entry_that_makes_no_sense_admits_nobody),
 	LAB_TEST(the_allow_list_takes_a_privilege_to_change),
+	LAB_TEST(an_address_not_written_as_sysfs_does_admits_nobody),
+	LAB_TEST(emptying_the_quarantine_takes_the_privilege),
 	LAB_TEST(a_width_takes_the_privilege_even_of_the_allowed),
 	LAB_TEST(a_descriptor_that_was_handed_on_maps_for_the_unprivileged),
 	LAB_TEST(a_forked_child_may_do_nothing_but_unmap_poll_and_close),
+	LAB_TEST(who_waits_in_read_when_another_maps_first_is_sent_away),
 	LAB_TEST(a_forked_child_may_unmap),
 	LAB_TEST(the_first_map_binds_the_context_and_attaching_does_not),
 	LAB_TEST(a_map_that_fails_binds_nothing),

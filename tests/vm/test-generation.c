@@ -154,11 +154,16 @@ static void a_slot_that_is_used_again_goes_on(void **state)
 static void capacity_is_the_number_of_mappings(void **state)
 {
 	struct watch watch = watch_begin(*state, 3);
+	struct p2pmap_reason reason = { .size = sizeof(reason) };
 	struct p2pmap_mapping *mapping[4];
 
 	for (int i = 0; i < 3; i++)
 		mapping[i] = watch_map(&watch);
-	assert_int_equal(watch_try(&watch, &mapping[3]), -ENOSPC);
+	assert_int_equal(p2pmap_mapping_map(watch.importer, watch.page, PAGE,
+					    WRITE, NULL, &reason, &mapping[3]),
+			 -ENOSPC);
+	assert_int_equal(reason.code, P2PMAP_REASON_LIMIT);
+	assert_int_equal(reason.value[0], 3);
 	unmap(mapping[1]);
 	mapping[1] = watch_map(&watch);
 	assert_int_equal(watch_try(&watch, &mapping[3]), -ENOSPC);
