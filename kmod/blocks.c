@@ -220,24 +220,58 @@ bool p2pmap_blocks_split(struct p2pmap_blocks *blocks, u32 page)
 }
 
 /*
- * Put @v in the place of the blocks of [first, first + nr), where blocks begin
- * and end.  There is room: p2pmap_blocks_room() said so.
+ * Replace blocks in many places at the cost of one pass: there is room for all
+ * that is new (p2pmap_blocks_room() said so), so what is old moves to the end of
+ * the array, and each block from there to where it belongs.  Between begin and
+ * end nobody else may look at @blocks.
  */
-void p2pmap_blocks_replace(struct p2pmap_blocks *blocks, u32 first, u32 nr,
-			   const struct p2pmap_block *v, unsigned int nr_v)
+void p2pmap_merge_begin(struct p2pmap_merge *merge,
+			struct p2pmap_blocks *blocks)
 {
-	unsigned int i = p2pmap_blocks_find(blocks, first);
-	unsigned int end = p2pmap_blocks_find(blocks, first + nr - 1) + 1;
+	*merge = (struct p2pmap_merge){
+		.blocks = blocks,
+		.from = blocks->max - blocks->nr,
+	};
+	memmove(blocks->v + merge->from, blocks->v,
+		blocks->nr * sizeof(*blocks->v));
+}
+
+static void merge_keep(struct p2pmap_merge *merge, unsigned int nr)
+{
+	struct p2pmap_block *v = merge->blocks->v;
+
+	memmove(v + merge->to, v + merge->from, nr * sizeof(*v));
+	merge->to += nr;
+	merge->from += nr;
+}
+
+/*
+ * Put @v in the place of the blocks of [first, first + nr), where blocks begin
+ * and end; behind those that were replaced before.
+ */
+void p2pmap_merge(struct p2pmap_merge *merge, u32 first, u32 nr,
+		  const struct p2pmap_block *v, unsigned int nr_v)
+{
+	struct p2pmap_blocks *blocks = merge->blocks;
+	const struct p2pmap_block *old = blocks->v + merge->from;
+	const struct p2pmap_block *end = blocks->v + blocks->max;
 	unsigned int k;
 
-	for (k = i; k < end; k++)
-		blocks->pages[blocks->v[k].state] -= blocks->v[k].nr;
-	memmove(blocks->v + i + nr_v, blocks->v + end,
-		(blocks->nr - end) * sizeof(*v));
-	memcpy(blocks->v + i, v, nr_v * sizeof(*v));
-	blocks->nr = blocks->nr - (end - i) + nr_v;
+	while (old[0].first < first)
+		old++;
+	merge_keep(merge, old - (blocks->v + merge->from));
+	for (; old < end && old->first < first + nr; old++, merge->from++)
+		blocks->pages[old->state] -= old->nr;
+	memcpy(blocks->v + merge->to, v, nr_v * sizeof(*v));
+	merge->to += nr_v;
 	for (k = 0; k < nr_v; k++)
 		blocks->pages[v[k].state] += v[k].nr;
+}
+
+void p2pmap_merge_end(struct p2pmap_merge *merge)
+{
+	merge_keep(merge, merge->blocks->max - merge->from);
+	merge->blocks->nr = merge->to;
 }
 
 /* Move to the larger array @v; returns the one to free. */

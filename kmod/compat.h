@@ -193,7 +193,7 @@ static inline int p2pmap_iommu_map_nowait(struct iommu_domain *domain,
 	return iommu_map_atomic(domain, iova, phys, length, prot);
 #else
 	return iommu_map(domain, iova, phys, length, prot,
-			 GFP_ATOMIC | __GFP_NOWARN);
+			 GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT);
 #endif
 }
 

@@ -30,6 +30,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/ioport.h>
+#include <linux/pci.h>
 
 #include "range.h"
 
@@ -75,8 +76,10 @@ static void unmap(struct iommu_domain *domain, struct device *dev,
 
 	if (likely(cut == length))
 		return;
-	/* Never seen; the flush is what can still be done. */
+	/* Never seen; that is what can still be done. */
 	iommu_flush_iotlb_all(domain);
+	if (dev_is_pci(dev))
+		pci_clear_master(to_pci_dev(dev));
 	dev_alert(dev, "p2pmap: IOMMU cut 0x%zx of 0x%llx bytes\n", cut,
 		  length);
 }
@@ -175,7 +178,11 @@ void p2pmap_iova_pave(const struct p2pmap_dma *dma, struct p2pmap_chunk *chunk)
 
 	if (!p2pmap_iommu_is_amd_vi(dma->dev))
 		return;
+	/* dma_unmap_*() stops at the first that is missing: none behind it. */
 	for (; iova < end; iova = ALIGN(iova + 1, PMD_SIZE))
-		p2pmap_iommu_map_nowait(domain, iova, page_to_phys(ZERO_PAGE(0)),
-					PAGE_SIZE, IOMMU_READ | IOMMU_CACHE);
+		if (p2pmap_iommu_map_nowait(domain, iova,
+					    page_to_phys(ZERO_PAGE(0)),
+					    PAGE_SIZE,
+					    IOMMU_READ | IOMMU_CACHE))
+			break;
 }

@@ -312,6 +312,12 @@ static int fault_error(struct vm_area_struct *vma, const struct hmm_range *range
 	return rc == -ENOMEM ? rc : -EFAULT;
 }
 
+/*
+ * What is faulted in for writing may have to be copied, and the copying is told
+ * to our own notifier: hmm gives up after each such place.  So go on until all of
+ * it is there, and have it looked at again then; else a large range that was
+ * only read so far would take a try for each batch.
+ */
 static int frames_hmm(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		      unsigned long start, unsigned long end,
 		      unsigned long flags,
@@ -323,6 +329,8 @@ static int frames_hmm(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		.notifier = notifier,
 		.notifier_seq = seq,
 	};
+	unsigned int left = P2PMAP_BATCH;
+	bool changed = false;
 	unsigned long nr;
 	int rc = 0;
 
@@ -342,14 +350,21 @@ static int frames_hmm(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		rc = hmm_range_fault(&range);
 		if (rc == -EFAULT)
 			rc = fault_error(vma, &range);
-		if (!rc)
+		if (rc == -EBUSY && fault && left--) {
+			range.notifier_seq = mmu_interval_read_begin(notifier);
+			changed = true;
+			nr = 0;
+			rc = 0;
+		} else if (!rc) {
 			rc = frames_append_hmm(frames, &range, write, why);
+			left = P2PMAP_BATCH;
+		}
 		if (!rc && fatal_signal_pending(current))
 			rc = -EINTR;
 		cond_resched();
 	}
 	kfree(range.hmm_pfns);
-	return rc == -EBUSY ? -EAGAIN : rc;
+	return rc == -EBUSY || (!rc && changed) ? -EAGAIN : rc;
 }
 
 static int pfn_check(bool special, bool writable, unsigned long pfn,
@@ -422,8 +437,9 @@ static int look(struct p2pmap_pfnmap *map, struct vm_area_struct *vma,
 			return 0;
 		p2pmap_pfnmap_end(map);
 	}
-	if (fault_special(vma, addr, flags))
-		return -EFAULT;
+	rc = fault_special(vma, addr, flags);
+	if (rc)
+		return rc == -ENOMEM ? rc : -EFAULT;
 	return p2pmap_pfnmap_start(map, vma, addr);
 }
 
@@ -446,6 +462,8 @@ static int frames_walk(struct p2pmap_frames *frames, struct vm_area_struct *vma,
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		rc = look(&map, vma, start, flags, fault);
+		if (rc == -ENOMEM)
+			return rc;
 		if (rc && fault)
 			return p2pmap_fail(why, -EFAULT,
 					   P2PMAP_REASON_NOT_A_BAR, start);

@@ -52,6 +52,7 @@ static void mapping_free(struct kref *ref)
 	if (mapping->sink)
 		__free_page(mapping->sink);
 	p2pmap_device_put(mapping->exporter);
+	put_device(mapping->dev);
 	p2pmap_device_put(mapping->importer);
 	p2pmap_person_forget(&mapping->record.person);
 	mmdrop(mapping->mm);
@@ -76,7 +77,8 @@ mapping_alloc(const struct p2pmap_mapping_args *args)
 	kref_init(&mapping->ref);
 	mapping->ops = args->ops;
 	mapping->owner = args->owner;
-	mapping->dev = args->dev;
+	/* A worker may still name it to an exporter when all has ended. */
+	mapping->dev = get_device(args->dev);
 	mapping->importer = args->importer;
 	if (mapping->importer)
 		kref_get(&mapping->importer->ref);

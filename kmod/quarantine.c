@@ -83,32 +83,36 @@ static void keep(struct p2pmap_handle *handle)
 	WRITE_ONCE(handle->mapping->record.quarantined, true);
 	WRITE_ONCE(importer->kept_pages,
 		   importer->kept_pages + nr_pages(handle));
-	spin_unlock(&lists_lock);
 	atomic64_add(nr_pages(handle), &kept_pages);
 	__module_get(THIS_MODULE);
+	spin_unlock(&lists_lock);
 }
 
 /*
  * Keep @handle; its table's reference is the quarantine's now.  False if it
- * need not be kept, because the importer's driver is gone.
+ * need not be kept: its mapping is down, or the importer's driver is gone.
  */
 bool p2pmap_quarantine_add(struct p2pmap_handle *handle)
 {
+	struct vma_dma_mapping *mapping = handle->mapping;
 	bool mapped;
 
 	p2pmap_event_forget(handle);
 	p2pmap_mapping_deafen(handle->mapping);
 	p2pmap_handle_uncount(handle);
 	down_read(&p2pmap_devices_lock);
-	mapped = !handle->importer->device->dead;
+	mutex_lock(&mapping->lock);
+	mapped = !handle->importer->device->dead &&
+		 mapping->state == P2PMAP_MAPPING_MAPPED;
 	if (mapped)
 		keep(handle);
+	mutex_unlock(&mapping->lock);
 	up_read(&p2pmap_devices_lock);
 	return mapped;
 }
 
-/* The importer of @handle cannot write any more; from a notifier. */
-void p2pmap_quarantine_importer_gone(struct p2pmap_handle *handle)
+/* Nobody writes by @handle any more; from a notifier. */
+void p2pmap_quarantine_quiet(struct p2pmap_handle *handle)
 {
 	spin_lock(&lists_lock);
 	if (handle->kept)

@@ -267,6 +267,13 @@ struct p2pmap_blocks {
 	u64 pages[4]; /* by state */
 };
 
+/* From p2pmap_merge_begin() to its end: what is done, and where the rest is. */
+struct p2pmap_merge {
+	struct p2pmap_blocks *blocks;
+	unsigned int from;
+	unsigned int to;
+};
+
 int p2pmap_blocks_build(struct p2pmap_blocks *blocks,
 			const struct p2pmap_dma *dma,
 			const struct p2pmap_frames *frames);
@@ -279,8 +286,11 @@ bool p2pmap_blocks_split(struct p2pmap_blocks *blocks, u32 page);
 unsigned int p2pmap_blocks_of_run(const struct p2pmap_dma *dma, u32 first,
 				  dma_addr_t iova, phys_addr_t phys, u64 length,
 				  struct p2pmap_block *v);
-void p2pmap_blocks_replace(struct p2pmap_blocks *blocks, u32 first, u32 nr,
-			   const struct p2pmap_block *v, unsigned int nr_v);
+void p2pmap_merge_begin(struct p2pmap_merge *merge,
+			struct p2pmap_blocks *blocks);
+void p2pmap_merge(struct p2pmap_merge *merge, u32 first, u32 nr,
+		  const struct p2pmap_block *v, unsigned int nr_v);
+void p2pmap_merge_end(struct p2pmap_merge *merge);
 bool p2pmap_blocks_room(const struct p2pmap_blocks *blocks, unsigned int extra);
 struct p2pmap_block *p2pmap_blocks_grow(struct p2pmap_blocks *blocks,
 					struct p2pmap_block *v,

@@ -68,7 +68,8 @@ static int make_room(struct vma_dma_mapping *mapping, unsigned int extra)
 
 	lockdep_assert_held(&mapping->lock);
 	while (!p2pmap_blocks_room(blocks, extra)) {
-		max = blocks->nr + extra + 32;
+		/* By its share: what grows page by page is not copied so. */
+		max = blocks->nr + extra + blocks->nr / 2 + 32;
 		mutex_unlock(&mapping->lock);
 		v = kvmalloc_array(max, sizeof(*v), P2PMAP_GFP);
 		mutex_lock(&mapping->lock);
@@ -198,12 +199,12 @@ static int fill_vma(struct restore *restore, struct hole *hole,
 	if (kind != mapping->map->kind)
 		return p2pmap_fail(restore->why, -EFAULT, P2PMAP_REASON_MIXED,
 				   at);
-	/* The worker must not wait for a monitor that may never answer. */
-	if (current->mm != mapping->mm && userfaultfd_armed(vma))
-		return -EFAULT;
 	/* Unasked nothing is faulted in: what is not there is lost. */
 	if (!restore->lost_too)
 		return p2pmap_frames_peek(&hole->frames, &part);
+	/* The worker must not wait for a monitor that may never answer. */
+	if (restore->announce && userfaultfd_armed(vma))
+		return -EFAULT;
 	return p2pmap_frames_add(&hole->frames, &part);
 }
 
@@ -399,11 +400,13 @@ static int map_holes(struct restore *restore)
 {
 	struct vma_dma_mapping *mapping = restore->mapping;
 	const struct p2pmap_block *v = restore->v;
+	struct p2pmap_merge merge;
 	struct hole *hole;
 	unsigned int i;
 	int rc;
 
 	for (i = 0; i < restore->nr_holes; i++) {
+		cond_resched();
 		rc = map_hole(mapping, &restore->holes[i]);
 		if (!rc)
 			continue;
@@ -412,13 +415,15 @@ static int map_holes(struct restore *restore)
 				  restore->holes[i].nr);
 		return rc;
 	}
+	for (i = 0; i < restore->nr_holes; i++)
+		announce(restore, &restore->holes[i]);
+	p2pmap_merge_begin(&merge, &mapping->blocks);
 	for (i = 0; i < restore->nr_holes; i++) {
 		hole = &restore->holes[i];
-		announce(restore, hole);
-		p2pmap_blocks_replace(&mapping->blocks, hole->first, hole->nr,
-				      v, hole->nr_v);
+		p2pmap_merge(&merge, hole->first, hole->nr, v, hole->nr_v);
 		v += hole->nr_v;
 	}
+	p2pmap_merge_end(&merge);
 	p2pmap_journal_remap(mapping, restore->holes[0].first,
 			     hole->first + hole->nr, restore->announce);
 	if (mapping->blocks.pages[P2PMAP_BLOCK_LIVE] ==

@@ -579,6 +579,27 @@ static void no_late_dma_after_the_owner_was_killed(void **state)
 	kill_rounds(*state, WRITE);
 }
 
+/* What is only read so far has to be copied first, which announces itself. */
+static void memory_that_was_only_read_is_mapped_for_writing(void **state)
+{
+	const size_t length = 48 * MIB;
+	struct lab *lab = *state;
+	unsigned char *range = ram(length);
+	struct p2pmap_mapping *mapping;
+
+	madvise(range, length, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < length; i += PAGE)
+		assert_int_equal(((volatile unsigned char *)range)[i], 0);
+	mapping = map(lab, range, length, WRITE);
+	dev_load(lab, 7, 512);
+	assert_int_equal(edu_write(lab->edu,
+				   mapping_dma(mapping, length - PAGE), 512),
+			 0);
+	assert_filled(range + length - PAGE, 512, 7);
+	unmap(mapping);
+	munmap(range, length);
+}
+
 static const struct CMUnitTest tests[] = {
 	LAB_TEST(the_device_writes_a_bar),
 	LAB_TEST(the_device_reads_a_bar),
@@ -600,6 +621,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(no_late_dma_after_close_of_a_bar),
 	LAB_TEST(no_late_dma_in_a_page_that_was_freed_and_given_out_again),
 	LAB_TEST(no_late_dma_after_the_owner_was_killed),
+	LAB_TEST(memory_that_was_only_read_is_mapped_for_writing),
 };
 
 LAB_MAIN(LAB_TRANSLATED, tests)

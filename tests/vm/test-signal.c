@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Signals: those that are handled change nothing, those that kill are obeyed at
- * once, whatever a call is waiting for.
+ * once, whatever a call is waiting for; and a call takes no longer than what it has
+ * to do.
  *
  * iommu: on amd
  */
@@ -235,6 +236,40 @@ static void memory_that_userfaultfd_owes_is_efault_at_once(void **state)
 	assert_int_equal(in_child(map_behind_userfaultfd, lab), 0);
 }
 
+/* Milliseconds to bring back every second one of so many pages. */
+static uint64_t remap_shreds(struct lab *lab, size_t pages)
+{
+	unsigned char *range = ram(pages * PAGE);
+	struct p2pmap_mapping *mapping;
+	uint64_t begin, ms;
+
+	madvise(range, pages * PAGE, MADV_NOHUGEPAGE);
+	memset(range, 1, pages * PAGE);
+	mapping = map(lab, range, pages * PAGE, WRITE);
+	for (size_t i = 0; i < pages; i += 2)
+		assert_int_equal(madvise(range + i * PAGE, PAGE, MADV_DONTNEED),
+				 0);
+	memset(range, 1, pages * PAGE);
+	begin = now_ms();
+	assert_int_equal(p2pmap_mapping_remap(mapping, 0, 0, NULL), 0);
+	ms = now_ms() - begin;
+	assert_true(mapping_status(mapping).out_flags & P2PMAP_MAPPING_LIVE);
+	unmap(mapping);
+	munmap(range, pages * PAGE);
+	return ms;
+}
+
+static void a_remap_of_shreds_costs_by_their_number(void **state)
+{
+	uint64_t few, many;
+
+	few = remap_shreds(*state, 8192);
+	many = remap_shreds(*state, 4 * 8192);
+	lab_note(*state, "%llu ms, and for four times as many %llu ms",
+		 (unsigned long long)few, (unsigned long long)many);
+	assert_true(many < 8 * few + 8);
+}
+
 static const struct CMUnitTest tests[] = {
 	LAB_TEST(a_storm_of_alarms_that_restart_is_not_noticed),
 	LAB_TEST(a_storm_of_alarms_that_interrupt_is_not_noticed),
@@ -243,6 +278,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(a_kill_in_the_middle_of_a_large_pin_is_obeyed),
 	LAB_TEST(a_kill_in_the_middle_of_a_large_map_is_obeyed),
 	LAB_TEST(memory_that_userfaultfd_owes_is_efault_at_once),
+	LAB_TEST(a_remap_of_shreds_costs_by_their_number),
 };
 
 LAB_MAIN(LAB_TRANSLATED, tests)
