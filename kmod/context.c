@@ -13,6 +13,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "delay.h"
 #include "private.h"
 
 /* It is the current user's from now on. */
@@ -82,6 +83,7 @@ void p2pmap_context_close(struct p2pmap_context *ctx)
 	unsigned long id;
 
 	p2pmap_ledger_remove(P2PMAP_LEDGER_CONTEXTS, &ctx->entry);
+	p2pmap_delay(P2PMAP_DELAY_CONTEXT_CLOSING);
 	xa_for_each(&ctx->objects, id, object) {
 		if (object->type != P2PMAP_OBJECT_HANDLE)
 			continue;

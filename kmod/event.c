@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "compat.h"
+#include "delay.h"
 #include "private.h"
 
 static void pending_merge(struct vma_dma_event *into,
@@ -155,6 +156,7 @@ static ssize_t event_read_one(struct p2pmap_context *ctx, char __user *buffer)
 	handle = event_pop(ctx, &what);
 	if (IS_ERR_OR_NULL(handle))
 		return PTR_ERR(handle);
+	p2pmap_delay(P2PMAP_DELAY_EVENT_TAKEN);
 	event_fill(&event, handle, &what);
 	if (copy_to_user(buffer, &event, sizeof(event))) {
 		/* Not read after all. */

@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/srcu.h>
 
+#include "delay.h"
 #include "range.h"
 #include "vma_dma_export.h"
 
@@ -141,6 +142,7 @@ static void give_back(const struct p2pmap_promise *taken)
 {
 	const struct vma_dma_export_ops *ops = taken->exporter->ops;
 
+	p2pmap_delay_spin(P2PMAP_DELAY_PROMISE_TAKEN);
 	if (taken->mapped)
 		ops->unmap(taken->what);
 	else
@@ -304,6 +306,7 @@ int p2pmap_exporter_describe(struct p2pmap_frames *frames,
 	if (exporter) {
 		if (!frames->nr_runs)
 			frames->start = request->start;
+		p2pmap_delay(P2PMAP_DELAY_EXPORTER_ASKED);
 		rc = check_joined(part, exporter);
 		if (!rc)
 			rc = ask_frames(frames, part, exporter);
@@ -394,6 +397,7 @@ static int promise_make(struct vma_dma_map *map,
 		kfree(promise);
 		return rc;
 	}
+	p2pmap_delay(P2PMAP_DELAY_PROMISE_MADE);
 	list_add(&promise->map_link, &map->promises);
 	spin_lock(&promises_lock);
 	list_add(&promise->link, &exporter->promises);

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "delay.h"
 #include "private.h"
 
 /* Extents that are copied at once, through a buffer on the stack. */
@@ -113,6 +114,7 @@ static void handle_bump(struct p2pmap_handle *handle, bool live)
 	if ((generation & 1) != live)
 		generation++;
 	WRITE_ONCE(handle->generation, generation);
+	p2pmap_delay_spin(P2PMAP_DELAY_HANDLE_GENERATION);
 	p2pmap_slot_set(handle->ctx, handle->slot, generation);
 }
 
@@ -226,9 +228,12 @@ static int handle_install(struct p2pmap_call *call,
 		p2pmap_object_cancel(ctx, &handle->object);
 		return rc;
 	}
+	p2pmap_delay(P2PMAP_DELAY_HANDLE_ANSWERED);
 	/* Published, it may be unmapped and forgotten at once: reveal first. */
 	p2pmap_event_reveal(handle);
+	p2pmap_delay(P2PMAP_DELAY_HANDLE_REVEALED);
 	p2pmap_object_publish(ctx, &handle->object);
+	p2pmap_delay(P2PMAP_DELAY_HANDLE_PUBLISHED);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 
+#include "delay.h"
 #include "private.h"
 
 static DEFINE_MUTEX(allow_lock);
@@ -322,6 +323,7 @@ int p2pmap_ioctl_attach(struct p2pmap_call *call)
 	if (!rc)
 		rc = importer_attach(importer, pdev, cmd->dma_bits, &call->why);
 	pci_dev_put(pdev);
+	p2pmap_delay(P2PMAP_DELAY_IMPORTER_CHECKED);
 	if (!rc)
 		rc = importer_install(call, importer);
 	if (!rc)

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "delay.h"
 #include "netlink.h"
 #include "private.h"
 
@@ -72,6 +73,7 @@ struct p2pmap_object *p2pmap_object_get(struct p2pmap_context *ctx, u32 id,
 	if (object)
 		kref_get(&object->ref);
 	xa_unlock(&ctx->objects);
+	p2pmap_delay(P2PMAP_DELAY_OBJECT_FOUND);
 	return object;
 }
 
@@ -86,6 +88,7 @@ struct p2pmap_object *p2pmap_object_take(struct p2pmap_context *ctx, u32 id,
 	if (object)
 		__xa_erase(&ctx->objects, id);
 	xa_unlock(&ctx->objects);
+	p2pmap_delay(P2PMAP_DELAY_OBJECT_TAKEN);
 	return object;
 }
 
@@ -309,6 +312,7 @@ static void __exit p2pmap_exit(void)
 {
 	misc_deregister(&p2pmap_misc);
 	p2pmap_netlink_exit();
+	p2pmap_delay(P2PMAP_DELAY_MODULE_LEAVING);
 	p2pmap_pcidev_exit();
 	p2pmap_quarantine_exit();
 	destroy_workqueue(p2pmap_workqueue);

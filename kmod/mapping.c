@@ -24,6 +24,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "delay.h"
 #include "mapping.h"
 
 struct workqueue_struct *p2pmap_workqueue;
@@ -222,6 +223,7 @@ static int mapping_find_exporter(struct vma_dma_mapping *mapping)
 	mapping->exporter = p2pmap_device_get(pdev);
 	if (!mapping->exporter)
 		return -ENOMEM;
+	p2pmap_delay(P2PMAP_DELAY_MAP_LISTED);
 	if (!p2pmap_device_present(pdev))
 		return p2pmap_fail_pci(mapping->map->why, -ENODEV,
 				       P2PMAP_REASON_DEVICE_GONE, pdev);
@@ -319,11 +321,13 @@ static int mapping_commit(struct vma_dma_mapping *mapping)
 
 	down_read(&p2pmap_devices_lock);
 	rc = mapping_check_alive(mapping);
+	p2pmap_delay(P2PMAP_DELAY_MAP_ALIVE);
 	if (!rc) {
 		mutex_lock(&mapping->lock);
 		rc = mapping_commit_locked(mapping);
 		mutex_unlock(&mapping->lock);
 	}
+	p2pmap_delay(P2PMAP_DELAY_MAP_COMMITTED);
 	if (!rc)
 		mapping_link(mapping);
 	up_read(&p2pmap_devices_lock);
@@ -351,6 +355,7 @@ static int mapping_try(struct vma_dma_mapping *mapping, int kind)
 	if (!rc && p2pmap_mapping_cuttable(mapping))
 		rc = p2pmap_blocks_build(&mapping->blocks, &mapping->map->dma,
 					 &mapping->map->frames);
+	p2pmap_delay(P2PMAP_DELAY_MAP_PREPARED);
 	if (!rc)
 		rc = mapping_commit(mapping);
 	return rc;
@@ -424,7 +429,9 @@ void p2pmap_mapping_end(struct vma_dma_mapping *mapping)
 	up_read(&p2pmap_devices_lock);
 	p2pmap_record_end(mapping);
 	p2pmap_restore_cancel(mapping);
+	p2pmap_delay(P2PMAP_DELAY_END_DOWN);
 	p2pmap_mapping_deafen(mapping);
+	p2pmap_delay(P2PMAP_DELAY_END_DEAF);
 	if (!mapping->map)
 		return;
 	p2pmap_promises_end(mapping->map);

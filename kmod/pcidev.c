@@ -17,6 +17,7 @@
 #include <linux/pci.h>
 #include <linux/slab.h>
 
+#include "delay.h"
 #include "mapping.h"
 
 DECLARE_RWSEM(p2pmap_devices_lock);
@@ -74,6 +75,7 @@ static void device_free(struct kref *ref)
 	struct p2pmap_device *device = container_of(ref, struct p2pmap_device,
 						    ref);
 
+	p2pmap_delay(P2PMAP_DELAY_DEVICE_UNUSED);
 	down_write(&p2pmap_devices_lock);
 	list_del_init(&device->link);
 	up_write(&p2pmap_devices_lock);
@@ -145,12 +147,14 @@ static void device_gone(struct pci_dev *pdev)
 	struct vma_dma_mapping *mapping;
 	struct p2pmap_device *device;
 
+	p2pmap_delay(P2PMAP_DELAY_DEVICE_GOING);
 	down_write(&p2pmap_devices_lock);
 	device = device_find(pdev);
 	if (device) {
 		list_del_init(&device->link);
 		device->dead = true;
 		p2pmap_journal_device_gone(device);
+		p2pmap_delay(P2PMAP_DELAY_DEVICE_DEAD);
 		list_for_each_entry(mapping, &device->exports, export_link)
 			p2pmap_mapping_exporter_gone(mapping);
 		list_for_each_entry(mapping, &device->imports, import_link)

@@ -18,6 +18,7 @@
 #include <linux/pci.h>
 #include <linux/sysfs.h>
 
+#include "delay.h"
 #include "private.h"
 
 static DEFINE_SPINLOCK(lists_lock); /* taken in notifiers */
@@ -52,6 +53,7 @@ static void leave(struct work_struct *work)
 		if (!handle)
 			return;
 		pages = nr_pages(handle);
+		p2pmap_delay(P2PMAP_DELAY_QUARANTINE_LEFT);
 		p2pmap_handle_end(handle);
 		atomic64_sub(pages, &kept_pages);
 		module_put(THIS_MODULE);
@@ -100,6 +102,7 @@ bool p2pmap_quarantine_add(struct p2pmap_handle *handle)
 	p2pmap_event_forget(handle);
 	p2pmap_mapping_deafen(handle->mapping);
 	p2pmap_handle_uncount(handle);
+	p2pmap_delay(P2PMAP_DELAY_QUARANTINE_DEAF);
 	down_read(&p2pmap_devices_lock);
 	mutex_lock(&mapping->lock);
 	mapped = !handle->importer->device->dead &&

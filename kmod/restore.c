@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
+#include "delay.h"
 #include "mapping.h"
 
 /* RAM can be invalidated hundreds of times a second; do not play along. */
@@ -71,6 +72,7 @@ static int make_room(struct vma_dma_mapping *mapping, unsigned int extra)
 		/* By its share: what grows page by page is not copied so. */
 		max = blocks->nr + extra + blocks->nr / 2 + 32;
 		mutex_unlock(&mapping->lock);
+		p2pmap_delay(P2PMAP_DELAY_RESTORE_ROOM);
 		v = kvmalloc_array(max, sizeof(*v), P2PMAP_GFP);
 		mutex_lock(&mapping->lock);
 		if (!v)
@@ -360,6 +362,7 @@ static int map_hole(struct vma_dma_mapping *mapping, struct hole *hole)
 	int rc;
 
 	lift_sinks(mapping, hole);
+	p2pmap_delay_spin(P2PMAP_DELAY_RESTORE_LIFTED);
 	if (map->dma.write && map->kind == P2PMAP_KIND_RAM)
 		p2pmap_frames_mark_dirty(&hole->frames);
 	for (i = 0; i < hole->frames.nr_runs; i++) {
@@ -478,9 +481,11 @@ static int restore_pages(struct restore *restore)
 		rc = find_holes(restore);
 		if (rc || !restore->nr_holes)
 			break;
+		p2pmap_delay(P2PMAP_DELAY_RESTORE_LISTED);
 		rc = fill_holes(restore);
 		if (!rc)
 			rc = plan_blocks(restore);
+		p2pmap_delay(P2PMAP_DELAY_RESTORE_FILLED);
 		if (!rc)
 			rc = apply(restore);
 		restore_reset(restore);
@@ -696,6 +701,7 @@ void p2pmap_restore_work(struct work_struct *work)
 			     restore_work);
 	bool again = true;
 
+	p2pmap_delay(P2PMAP_DELAY_RESTORE_BEGUN);
 	if (mutex_trylock(&mapping->restore_lock)) {
 		again = false;
 		if (mmget_not_zero(mapping->mm)) {
@@ -707,6 +713,7 @@ void p2pmap_restore_work(struct work_struct *work)
 		mutex_unlock(&mapping->restore_lock);
 	}
 	WRITE_ONCE(mapping->restored_at, jiffies);
+	p2pmap_delay(P2PMAP_DELAY_RESTORE_DONE);
 	mutex_lock(&mapping->lock);
 	if (again && mapping->state == P2PMAP_MAPPING_MAPPED)
 		p2pmap_restore_schedule(mapping);

@@ -15,6 +15,7 @@
 #include <linux/export.h>
 #include <linux/mm.h>
 
+#include "delay.h"
 #include "mapping.h"
 
 /* For so few lost pages the notifier places the sink itself. */
@@ -49,6 +50,7 @@ void p2pmap_mapping_stop(struct vma_dma_mapping *mapping, u64 offset, u64 end)
 		mapping->ops->stop(mapping->owner, offset, end);
 	/* What he said is seen before anything that follows, above all a cut. */
 	smp_mb();
+	p2pmap_delay_spin(P2PMAP_DELAY_STOPPED);
 }
 
 /* All of it is there. */
@@ -145,6 +147,7 @@ static struct span cut_blocks(struct vma_dma_mapping *mapping, u32 first,
 		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_CUT);
 	}
 	cut_bytes(mapping, from, length);
+	p2pmap_delay_spin(P2PMAP_DELAY_CUT);
 	return cut;
 }
 
@@ -329,6 +332,7 @@ static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
 	struct vma_dma_mapping *mapping =
 		container_of(notifier, struct vma_dma_mapping, notifier);
 
+	p2pmap_delay_spin(P2PMAP_DELAY_NOTIFIED);
 	if (mmu_notifier_range_blockable(range))
 		mutex_lock(&mapping->lock);
 	else if (!mutex_trylock(&mapping->lock))
@@ -427,6 +431,7 @@ void vma_dma_export_unregister(struct vma_dma_exporter *exporter)
 	struct vma_dma_mapping *mapping;
 
 	p2pmap_exporter_hide(exporter);
+	p2pmap_delay(P2PMAP_DELAY_EXPORTER_HIDDEN);
 	down_write(&p2pmap_devices_lock);
 	exporter->dead = true;
 	list_for_each_entry(mapping, &exporter->mappings, registry_link) {
@@ -442,6 +447,7 @@ void vma_dma_export_unregister(struct vma_dma_exporter *exporter)
 		p2pmap_promises_end(mapping->map);
 	}
 	up_write(&p2pmap_devices_lock);
+	p2pmap_delay(P2PMAP_DELAY_EXPORTER_CUT);
 	p2pmap_exporter_settle(exporter);
 }
 EXPORT_SYMBOL_GPL(vma_dma_export_unregister);
