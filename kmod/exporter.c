@@ -405,9 +405,25 @@ static int promise_make(struct vma_dma_map *map,
 	return 0;
 }
 
+/* All parts of a map have one exporter, or none has. */
+static int check_parts(const struct vma_dma_map *map,
+		       const struct vma_dma_exporter *exporter,
+		       const struct p2pmap_part *part)
+{
+	const struct vma_dma_request *request = &part->request;
+
+	if (!map->frames.length || map->exporter == exporter)
+		return 0;
+	/* One driver's memory: it came or left meanwhile, so ask again. */
+	if (request->vma->vm_ops == map->vm_ops)
+		return -EAGAIN;
+	return p2pmap_fail(part->why, -EINVAL, P2PMAP_REASON_MIXED,
+			   request->start);
+}
+
 /*
  * Before the frames of @part are looked for: whose are they, and what must be
- * promised for them?  All parts of a map have one exporter, or none has.
+ * promised for them?
  */
 int p2pmap_exporter_join(struct vma_dma_map *map,
 			 const struct p2pmap_part *part)
@@ -415,14 +431,14 @@ int p2pmap_exporter_join(struct vma_dma_map *map,
 	const struct vma_dma_request *request = &part->request;
 	bool pin = request->flags & VMA_DMA_MAP_FLAG_PIN;
 	struct vma_dma_exporter *exporter;
-	int idx, rc = 0;
+	int idx, rc;
 
 	idx = srcu_read_lock(&asking);
 	exporter = find(request->vma->vm_ops);
-	if (map->frames.length && map->exporter != exporter)
-		rc = p2pmap_fail(part->why, -EINVAL, P2PMAP_REASON_MIXED,
-				 request->start);
-	else if (!exporter)
+	rc = check_parts(map, exporter, part);
+	if (rc)
+		goto unlock;
+	if (!exporter)
 		rc = pin && map->kind == P2PMAP_KIND_BAR ?
 			     refuse_pin(request->start, part->why) : 0;
 	else if ((pin || exporter->ops->map) && !map->withdrawable)
@@ -433,6 +449,7 @@ int p2pmap_exporter_join(struct vma_dma_map *map,
 	}
 	if (!rc && exporter && (pin || exporter->ops->map))
 		rc = promise_make(map, exporter, part);
+unlock:
 	srcu_read_unlock(&asking, idx);
 	return rc;
 }

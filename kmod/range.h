@@ -310,6 +310,7 @@ struct vma_dma_map {
 	bool kind_known;
 	bool withdrawable; /* its user is told when the exporter leaves */
 	enum p2pmap_kind kind;
+	const struct vm_operations_struct *vm_ops; /* the first part's */
 	struct p2pmap_frames frames;
 	struct vma_dma_exporter *exporter; /* reference */
 	struct list_head promises;

@@ -207,8 +207,10 @@ static int prepare_kind(struct vma_dma_map *map,
 	if (map->kind_known && map->kind != kind)
 		return p2pmap_fail(map->why, -EINVAL, P2PMAP_REASON_MIXED,
 				   request->start);
-	if (!map->kind_known)
+	if (!map->kind_known) {
 		map->start = request->start;
+		map->vm_ops = request->vma->vm_ops;
+	}
 	map->kind = kind;
 	map->kind_known = true;
 	return 0;
@@ -222,7 +224,8 @@ static int prepare_kind(struct vma_dma_map *map,
  * @end: first address after the part, page-aligned
  * @map: the map; parts follow each other and are of one kind
  *
- * Return: 0; -EAGAIN if the notifier fired (begin again); -EFAULT for
+ * Return: 0; -EAGAIN if the notifier fired, or the memory's driver began or ceased
+ * to answer for it meanwhile (reset, and begin again); -EFAULT for
  * memory that no device may reach or that may not be written; -EPERM if its
  * exporter refuses; -EOPNOTSUPP for memory that is not supported so; -EINVAL for
  * a part of another kind or that the notifier does not cover; -EINTR after a
