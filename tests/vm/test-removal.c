@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 
+#include "unplug.h"
 #include "witness.h"
 
 #define RANGE (16 * PAGE)
@@ -45,11 +46,6 @@ struct three {
 	unsigned char *view;
 	struct p2pmap_mapping *mapping[KINDS];
 };
-
-static const char *other_address(const struct lab *lab, bool importer)
-{
-	return importer ? lab->edu_address : lab->ivshmem_address;
-}
 
 static struct three three_begin(struct lab *lab)
 {
@@ -154,46 +150,6 @@ static void assert_exporter_gone(struct three *three)
 				       RANGE, WRITE, NULL, NULL, &mapping) < 0);
 }
 
-static bool is_there(const char *address)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
-	return !access(path, F_OK);
-}
-
-static bool waits_until(const char *address, bool there, unsigned int ms)
-{
-	uint64_t end = now_ms() + ms;
-
-	while (is_there(address) != there) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(2);
-	}
-	return true;
-}
-
-/* As the lab set it up. */
-static void set_up_again(struct lab *lab, bool importer)
-{
-	const char *address = other_address(lab, importer);
-
-	assert_true(waits_until(address, true, 10000));
-	if (importer)
-		assert_int_equal(bind_driver("uio_pci_generic", address), 0);
-	else
-		assert_int_equal(sysfs_write(address, "enable", "1"), 0);
-}
-
-static void rescan(struct lab *lab, bool importer)
-{
-	assert_int_equal(file_write("/sys/bus/pci/rescan", "1"), 0);
-	set_up_again(lab, importer);
-	if (importer)
-		lab_reopen(lab);
-}
-
 /* A transfer to one of them begins; it lands 100 ms later, if at all. */
 static void start_writing(struct three *three, int kind)
 {
@@ -211,12 +167,12 @@ static void importer_unbind_revokes_tells_and_leaves_enodev(void **state)
 	struct three three = three_begin(lab);
 	uint64_t begin = now_ms();
 
-	assert_int_equal(bind_driver("none", lab->edu_address), 0);
+	device_unbind(lab, true);
 	assert_true(now_ms() - begin < PROMPT_MS);
 	assert_told(&three, 1 << RAM | 1 << PINNED | 1 << BAR);
 	assert_importer_gone(&three);
 	three_end(&three);
-	set_up_again(lab, true);
+	device_set_up(lab, true);
 	lab_reopen(lab);
 }
 
@@ -226,8 +182,8 @@ static void importer_unbound_stays_gone_after_it_is_bound_again(void **state)
 	struct lab *lab = *state;
 	struct three three = three_begin(lab);
 
-	assert_int_equal(bind_driver("none", lab->edu_address), 0);
-	set_up_again(lab, true);
+	device_unbind(lab, true);
+	device_set_up(lab, true);
 	assert_importer_gone(&three);
 	three_end(&three);
 	lab_reopen(lab);
@@ -235,14 +191,6 @@ static void importer_unbound_stays_gone_after_it_is_bound_again(void **state)
 	probe_write(lab, mapping_dma(three.mapping[RAM], 0), SEED_AFTER);
 	assert_filled(three.range[RAM], PROBE, SEED_AFTER);
 	three_end(&three);
-}
-
-/* Without a process for it: a transfer takes 100 ms only. */
-static void unbind_at_once(struct lab *lab)
-{
-	assert_int_equal(sysfs_write(lab->edu_address, "driver/unbind",
-				     lab->edu_address),
-			 0);
 }
 
 /*
@@ -270,12 +218,12 @@ static void importer_unbind_while_it_writes_leaves_memory_alone(void **state)
 
 	for (int kind = 0; kind < KINDS; kind++) {
 		start_writing(&three, kind);
-		unbind_at_once(lab);
+		device_unbind_at_once(lab, true);
 		let_it_through(lab);
 		sleep_ms(200);
 		assert_filled(three.range[kind], PROBE, SEED_BEFORE);
 		three_end(&three);
-		set_up_again(lab, true);
+		device_set_up(lab, true);
 		lab_reopen(lab);
 		three = three_begin(lab);
 	}
@@ -289,12 +237,13 @@ static void importer_removed_by_sysfs_revokes_and_tells(void **state)
 	uint64_t begin = now_ms();
 
 	start_writing(&three, RAM);
-	assert_int_equal(sysfs_write(lab->edu_address, "remove", "1"), 0);
+	device_remove(lab, true);
 	assert_true(now_ms() - begin < PROMPT_MS);
 	assert_told(&three, 1 << RAM | 1 << PINNED | 1 << BAR);
 	assert_importer_gone(&three);
 	three_end(&three);
-	rescan(lab, true);
+	device_rescan(lab, true);
+	lab_reopen(lab);
 }
 
 /* The exporter */
@@ -307,7 +256,7 @@ static void exporter_removed_by_sysfs_cuts_while_it_is_written(void **state)
 
 	probe_write(lab, mapping_dma(three.mapping[BAR], 0), SEED_BEFORE);
 	start_writing(&three, BAR);
-	assert_int_equal(sysfs_write(lab->ivshmem_address, "remove", "1"), 0);
+	device_remove(lab, false);
 	assert_true(now_ms() - begin < PROMPT_MS);
 	assert_told(&three, 1 << BAR);
 	assert_int_equal(edu_wait(lab->edu, EDU_TIMEOUT_MS), 0);
@@ -317,7 +266,7 @@ static void exporter_removed_by_sysfs_cuts_while_it_is_written(void **state)
 	probe_write(lab, mapping_dma(three.mapping[RAM], 0), SEED_AFTER);
 	assert_filled(three.range[RAM], PROBE, SEED_AFTER);
 	three_end(&three);
-	rescan(lab, false);
+	device_rescan(lab, false);
 }
 
 /* What takes its place in the bus is another device. */
@@ -328,8 +277,8 @@ exporter_that_comes_back_is_not_reached_by_old_mappings(void **state)
 	struct three three = three_begin(lab);
 	unsigned char *anew;
 
-	assert_int_equal(sysfs_write(lab->ivshmem_address, "remove", "1"), 0);
-	rescan(lab, false);
+	device_remove(lab, false);
+	device_rescan(lab, false);
 	anew = bar_at(lab, BAR_OFFSET, RANGE);
 	fill(anew, PROBE, SEED_BEFORE);
 	probe_write(lab, mapping_dma(three.mapping[BAR], 0), SEED_AFTER);
@@ -352,7 +301,7 @@ static void exporter_unbind_cuts_and_tells(void **state)
 	three = three_begin(lab);
 	probe_write(lab, mapping_dma(three.mapping[BAR], 0), SEED_BEFORE);
 	start_writing(&three, BAR);
-	assert_int_equal(bind_driver("none", lab->ivshmem_address), 0);
+	device_unbind(lab, false);
 	assert_told(&three, 1 << BAR);
 	assert_int_equal(edu_wait(lab->edu, EDU_TIMEOUT_MS), 0);
 	sysfs_write(lab->ivshmem_address, "enable", "1");
@@ -371,7 +320,7 @@ static void exporter_gone_leaves_the_sink(void **state)
 		map(lab, range, RANGE, WRITE | P2PMAP_MAP_SINK);
 	uint64_t end = now_ms() + PATIENCE_MS;
 
-	assert_int_equal(sysfs_write(lab->ivshmem_address, "remove", "1"), 0);
+	device_remove(lab, false);
 	while (mapping_status(mapping).out_sink_bytes != RANGE &&
 	       now_ms() < end)
 		sleep_ms(5);
@@ -381,7 +330,7 @@ static void exporter_gone_leaves_the_sink(void **state)
 		probe_reads(lab, mapping_dma(mapping, 8 * PAGE), SEED_AFTER));
 	unmap(mapping);
 	munmap(range, RANGE);
-	rescan(lab, false);
+	device_rescan(lab, false);
 }
 
 /* Under load */
@@ -420,46 +369,6 @@ static void *load_thread(void *arg)
 	return NULL;
 }
 
-/* QEMU 7.2 aborts when an ivshmem gets memory that another one had. */
-static void plug_ivshmem(void)
-{
-	static unsigned int number;
-	char line[128];
-
-	if (number) {
-		snprintf(line, sizeof(line), "object_del again%u", number);
-		monitor(line);
-	}
-	number++;
-	snprintf(line, sizeof(line),
-		 "object_add memory-backend-ram,id=again%u,size=64M", number);
-	monitor(line);
-	snprintf(line, sizeof(line),
-		 "device_add ivshmem-plain,id=ivshmem0,bus=dp1,memdev=again%u",
-		 number);
-	monitor(line);
-}
-
-static void plug(bool importer)
-{
-	if (importer)
-		monitor("device_add edu,id=edu0,bus=dp0,"
-			"dma_mask=0xffffffffffffffff");
-	else
-		plug_ivshmem();
-}
-
-/* QEMU's device is gone some time after the guest let go of it. */
-static void plug_again(struct lab *lab, bool importer)
-{
-	for (int i = 0; i < 20; i++) {
-		plug(importer);
-		if (waits_until(other_address(lab, importer), true, 1000))
-			break;
-	}
-	set_up_again(lab, importer);
-}
-
 static void unplug_under_load(struct lab *lab, bool importer)
 {
 	struct three three = three_begin(lab);
@@ -469,8 +378,7 @@ static void unplug_under_load(struct lab *lab, bool importer)
 	start_writing(&three, importer ? RAM : BAR);
 	pthread_create(&thread, NULL, load_thread, &load);
 	sleep_ms(random_below(60));
-	monitor(importer ? "device_del edu0" : "device_del ivshmem0");
-	assert_true(waits_until(other_address(lab, importer), false, 10000));
+	device_unplug(lab, importer);
 	assert_told(&three,
 		    importer ? 1 << RAM | 1 << PINNED | 1 << BAR : 1 << BAR);
 	if (importer)
@@ -485,7 +393,7 @@ static void unplug_under_load(struct lab *lab, bool importer)
 	assert_int_equal(load.error, 0);
 	three_end(&three);
 	/* What the device did not write before it went, it never writes. */
-	plug_again(lab, importer);
+	device_plug(lab, importer);
 	if (importer)
 		lab_reopen(lab);
 }
@@ -527,32 +435,42 @@ static void module_unloads_at_once_after_removals(void **state)
 	struct three three = three_begin(lab);
 	uint64_t begin;
 
-	assert_int_equal(sysfs_write(lab->ivshmem_address, "remove", "1"), 0);
-	assert_int_equal(sysfs_write(lab->edu_address, "remove", "1"), 0);
+	device_remove(lab, false);
+	device_remove(lab, true);
 	assert_told(&three, 1 << RAM | 1 << PINNED | 1 << BAR);
 	assert_int_not_equal(module_unload(), 0);
 	three_end(&three);
-	rescan(lab, false);
-	set_up_again(lab, true);
+	device_rescan(lab, false);
+	device_set_up(lab, true);
 	lab_reopen(lab);
 	begin = now_ms();
 	module_reload(lab, "");
 	assert_true(now_ms() - begin < PROMPT_MS);
 }
 
+static int removal_teardown(void **state)
+{
+	unplugs_report();
+	return lab_teardown(state);
+}
+
+#define REMOVAL_TEST(function)                                        \
+	cmocka_unit_test_prestate_setup_teardown(function, lab_setup, \
+						 removal_teardown, #function)
+
 static const struct CMUnitTest tests[] = {
-	LAB_TEST(importer_unbind_revokes_tells_and_leaves_enodev),
-	LAB_TEST(importer_unbound_stays_gone_after_it_is_bound_again),
-	LAB_TEST(importer_unbind_while_it_writes_leaves_memory_alone),
-	LAB_TEST(importer_removed_by_sysfs_revokes_and_tells),
-	LAB_TEST(exporter_removed_by_sysfs_cuts_while_it_is_written),
-	LAB_TEST(exporter_that_comes_back_is_not_reached_by_old_mappings),
-	LAB_TEST(exporter_unbind_cuts_and_tells),
-	LAB_TEST(exporter_gone_leaves_the_sink),
-	LAB_TEST(importer_pulled_out_under_load_many_times),
-	LAB_TEST(exporter_pulled_out_under_load_many_times),
-	LAB_TEST(module_in_use_cannot_be_unloaded),
-	LAB_TEST(module_unloads_at_once_after_removals),
+	REMOVAL_TEST(importer_unbind_revokes_tells_and_leaves_enodev),
+	REMOVAL_TEST(importer_unbound_stays_gone_after_it_is_bound_again),
+	REMOVAL_TEST(importer_unbind_while_it_writes_leaves_memory_alone),
+	REMOVAL_TEST(importer_removed_by_sysfs_revokes_and_tells),
+	REMOVAL_TEST(exporter_removed_by_sysfs_cuts_while_it_is_written),
+	REMOVAL_TEST(exporter_that_comes_back_is_not_reached_by_old_mappings),
+	REMOVAL_TEST(exporter_unbind_cuts_and_tells),
+	REMOVAL_TEST(exporter_gone_leaves_the_sink),
+	REMOVAL_TEST(importer_pulled_out_under_load_many_times),
+	REMOVAL_TEST(exporter_pulled_out_under_load_many_times),
+	REMOVAL_TEST(module_in_use_cannot_be_unloaded),
+	REMOVAL_TEST(module_unloads_at_once_after_removals),
 };
 
 LAB_MAIN(LAB_TRANSLATED, tests)
