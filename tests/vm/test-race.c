@@ -107,7 +107,7 @@ static void *end_thread(void *arg)
 {
 	struct storm_worker *worker = arg;
 
-	usleep(worker->random % 120000);
+	usleep(worker->random % 300000);
 	if (worker->random & 1 << 20)
 		execlp("true", "true", NULL);
 	_exit(0);
@@ -154,7 +154,8 @@ static void processes_end_at_any_moment_and_leave_nothing(void **state)
 		/* The children's dice are the parent's. */
 		storm_below(2);
 		pid = child_start(doomed_main, lab);
-		usleep(storm_below(150000));
+		/* At its beginning, or when all is under way: half a second. */
+		usleep(storm_below(1 << (10 + storm_below(10))));
 		kill(pid, SIGKILL);
 		status = child_end(pid);
 		assert_true(!status || status == CHILD_SIGNALLED + SIGKILL);
