@@ -5,7 +5,7 @@
  * Parameters of the module, which root may change at any time:
  *
  *   delay_permille   how many of a thousand passages are delayed (0)
- *   delay_us         the longest delay
+ *   delay_us         the longest delay; most are much shorter
  *   delay_seed       of the dice; to set it starts them anew
  *   delay_points     to read: each point, and how often it was delayed
  *
@@ -91,7 +91,9 @@ static unsigned int choose(enum p2pmap_delay_point point, unsigned int max)
 	if ((u32)thrown % 1000 >= permille)
 		return 0;
 	atomic_inc(&delayed[point]);
-	return 1 + (u32)(thrown >> 32) % clamp(READ_ONCE(delay_us), 1U, max);
+	/* Of all orders of magnitude: what comes in between is fast or slow. */
+	max = clamp(READ_ONCE(delay_us), 1U, max) >> (thrown >> 61);
+	return 1 + (u32)(thrown >> 29) % (max + 1);
 }
 
 void p2pmap_delay(enum p2pmap_delay_point point)
