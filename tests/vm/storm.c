@@ -62,7 +62,7 @@ unsigned long storm_done(void)
 void storm_delays(void)
 {
 	const char *wanted = getenv("P2PMAP_RACE_DELAYS");
-	unsigned int permille = 100, us = 2000;
+	unsigned int permille = 100, us = 10000;
 	char text[32];
 
 	if (wanted && *wanted)
@@ -442,6 +442,41 @@ void *storm_calls(void *arg)
 	while (!is_over(worker->storm)) {
 		call_something(worker);
 		pause_randomly(worker);
+	}
+	return NULL;
+}
+
+/* What it maps others end, by a guess. */
+void *storm_maps(void *arg)
+{
+	struct storm_worker *worker = arg;
+
+	while (!is_over(worker->storm))
+		call_map(worker, any_slot(worker));
+	return NULL;
+}
+
+/* The next ids, again and again, before they are told to anybody. */
+void *storm_guesses(void *arg)
+{
+	struct storm_worker *worker = arg;
+	uint32_t id;
+
+	while (!is_over(worker->storm)) {
+		id = worker->storm->guess + below(worker, 4);
+		switch (below(worker, 8)) {
+		case 0:
+			call_status(worker, id);
+			break;
+		case 1:
+			call_extents(worker, id);
+			break;
+		case 2:
+			call_remap(worker, id);
+			break;
+		default:
+			call_unmap(worker, id);
+		}
 	}
 	return NULL;
 }

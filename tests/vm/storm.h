@@ -118,6 +118,8 @@ void storm_end(struct storm *storm);
 
 /* Threads; the argument is a struct storm_worker */
 void *storm_calls(void *arg); /* on the context */
+void *storm_maps(void *arg); /* which nobody ends but those who guess ids */
+void *storm_guesses(void *arg); /* the next ids, and calls on them */
 void *storm_memory(void *arg); /* munmap, mremap, mprotect, madvise */
 void *storm_kernel(void *arg); /* migration, compaction */
 void *storm_forks(void *arg); /* children, who call, write and end */

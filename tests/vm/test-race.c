@@ -44,6 +44,24 @@ static void all_at_once_writes_to_no_other_process(void **state)
 	storm_end(&storm);
 }
 
+/* Ids are given out in order: a guess may be right before the id is told. */
+static void guessed_ids_race_with_map(void **state)
+{
+	struct storm storm;
+
+	storm_begin(&storm, *state);
+	storm_start(&storm, storm_maps);
+	storm_start(&storm, storm_maps);
+	storm_start(&storm, storm_guesses);
+	storm_start(&storm, storm_guesses);
+	storm_start(&storm, storm_events);
+	storm_start(&storm, storm_onlooker);
+	sleep_ms(storm_ms());
+	storm_stop(&storm);
+	storm_end(&storm);
+	assert_true(storm_done() > 100);
+}
+
 /* A copy of all memory, and of the descriptor, is made and ends all the time. */
 static void forks_race_with_everything(void **state)
 {
@@ -169,6 +187,7 @@ static void processes_end_at_any_moment_and_leave_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
 	STORM_TEST(all_at_once_writes_to_no_other_process),
+	STORM_TEST(guessed_ids_race_with_map),
 	STORM_TEST(forks_race_with_everything),
 	STORM_TEST(close_races_with_invalidations),
 	STORM_TEST(processes_end_at_any_moment_and_leave_nothing),
