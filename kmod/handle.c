@@ -138,11 +138,8 @@ static void handle_event(void *owner, const struct vma_dma_event *event)
 	if (event->reasons & P2PMAP_EVENT_EXIT)
 		p2pmap_event_mm_gone(handle->ctx);
 	p2pmap_event_post(handle, event);
-	/* Pinned memory is cut as a whole, if it is. */
-	if ((event->reasons &
-	     (P2PMAP_EVENT_DEVICE_GONE | P2PMAP_EVENT_WITHDRAWN)) &&
-	    !(event->flags & P2PMAP_EVENT_NOT_CUT))
-		p2pmap_quarantine_quiet(handle);
+	if (!(event->flags & P2PMAP_EVENT_NOT_CUT))
+		p2pmap_quarantine_taken(handle);
 }
 
 static const struct vma_dma_mapping_ops handle_ops = {

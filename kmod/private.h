@@ -237,7 +237,7 @@ __poll_t p2pmap_event_poll(struct p2pmap_context *ctx, struct file *file,
 
 /* quarantine.c */
 bool p2pmap_quarantine_add(struct p2pmap_handle *handle);
-void p2pmap_quarantine_quiet(struct p2pmap_handle *handle);
+void p2pmap_quarantine_taken(struct p2pmap_handle *handle);
 u64 p2pmap_quarantined_pages(void);
 void p2pmap_quarantine_exit(void);
 extern const struct attribute_group *p2pmap_quarantine_groups[];

@@ -4,8 +4,8 @@
  *
  * Without a translating IOMMU nothing takes memory from an importer.  When a
  * context's owner dies without unmapping, its pinned pages stay pinned, and
- * charged, until the importer's driver unbinds or an administrator says that
- * the device is quiet:
+ * charged, until the importer's driver unbinds, the exporter that mapped them
+ * takes them back, or an administrator says that the device is quiet:
  *
  *   cat /sys/class/misc/p2pmap/quarantine        devices and pages kept
  *   echo 0000:02:00.0 >/sys/class/misc/p2pmap/quarantine        let go
@@ -92,11 +92,12 @@ static void keep(struct p2pmap_handle *handle)
 
 /*
  * Keep @handle; its table's reference is the quarantine's now.  False if it
- * need not be kept: its mapping is down, or the importer's driver is gone.
+ * need not be kept, because the importer's driver is gone, or an exporter took
+ * back what it had mapped itself.  Only while a mapping is MAPPED is anybody told
+ * that it goes, so no other is ever let go by that.
  */
 bool p2pmap_quarantine_add(struct p2pmap_handle *handle)
 {
-	struct vma_dma_mapping *mapping = handle->mapping;
 	bool mapped;
 
 	p2pmap_event_forget(handle);
@@ -104,18 +105,20 @@ bool p2pmap_quarantine_add(struct p2pmap_handle *handle)
 	p2pmap_handle_uncount(handle);
 	p2pmap_delay(P2PMAP_DELAY_QUARANTINE_DEAF);
 	down_read(&p2pmap_devices_lock);
-	mutex_lock(&mapping->lock);
+	/* Deaf, it is taken down by those who hold p2pmap_devices_lock alone. */
 	mapped = !handle->importer->device->dead &&
-		 mapping->state == P2PMAP_MAPPING_MAPPED;
+		 handle->mapping->state == P2PMAP_MAPPING_MAPPED;
 	if (mapped)
 		keep(handle);
-	mutex_unlock(&mapping->lock);
 	up_read(&p2pmap_devices_lock);
 	return mapped;
 }
 
-/* Nobody writes by @handle any more; from a notifier. */
-void p2pmap_quarantine_quiet(struct p2pmap_handle *handle)
+/*
+ * The memory of @handle was taken from its importer: that one's driver goes, or
+ * the exporter that mapped it.  From a notifier.
+ */
+void p2pmap_quarantine_taken(struct p2pmap_handle *handle)
 {
 	spin_lock(&lists_lock);
 	if (handle->kept)

@@ -10,11 +10,9 @@
  * iommu: pt off
  */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "drivers.h"
 
 #include <linux/capability.h>
-#include <signal.h>
-#include <sys/syscall.h>
 
 #define QUARANTINE "/sys/class/misc/p2pmap/quarantine"
 #define BYTES 3000
@@ -529,6 +527,83 @@ static void pages_in_quarantine_are_charged_to_their_user(void **state)
 	assert_int_equal(memlock_charged(0), 0);
 }
 
+/* Quarantine of what an exporter mapped, and takes back when it leaves */
+
+struct borrower {
+	struct lab lab;
+	int tell;
+	int piece_fd;
+};
+
+static int borrower(void *arg)
+{
+	struct borrower *borrower = arg;
+	struct piece piece = { .fd = borrower->piece_fd, .length = 4 * PAGE };
+	struct p2pmap_mapping *mapping;
+
+	CHILD_CHECK(!try_alloc(piece.fd, piece.length, IVSHMEM_OWN_DMA,
+			       &piece.offset));
+	piece.addr = mmap(NULL, piece.length, RW, MAP_SHARED, piece.fd,
+			  piece.offset);
+	CHILD_CHECK(piece.addr != MAP_FAILED);
+	CHILD_CHECK(!try_map(&borrower->lab, piece.addr, piece.length,
+			     WRITE | PIN, &mapping));
+	CHILD_CHECK(write(borrower->tell, "", 1) == 1);
+	pause();
+	return 0;
+}
+
+static void check_borrower(struct lab *lab, bool exporter_first)
+{
+	struct borrower it = { .lab = *lab };
+	uint64_t end = now_ms() + PATIENCE_MS;
+	int tell[2];
+	pid_t pid;
+	char byte;
+
+	need_exporter(lab);
+	assert_int_equal(pipe(tell), 0);
+	it.tell = tell[1];
+	it.piece_fd = exporter_open(lab);
+	it.lab.ctx = context_open();
+	it.lab.importer = edu_attach(lab, it.lab.ctx);
+	pid = child_start(borrower, &it);
+	p2pmap_context_close(it.lab.ctx);
+	end_fd(it.piece_fd);
+	close(tell[1]);
+	assert_int_equal(read(tell[0], &byte, 1), 1);
+	close(tell[0]);
+	if (exporter_first)
+		assert_int_equal(file_write(ANSWERING, "0"), 0);
+	kill(pid, SIGKILL);
+	child_end(pid);
+	if (!exporter_first) {
+		assert_int_equal(quarantined_pages(), 4);
+		assert_int_equal(file_write(ANSWERING, "0"), 0);
+	}
+	while (context_info(lab->ctx).out_quarantined_pages && now_ms() < end)
+		sleep_ms(1);
+	assert_int_equal(context_info(lab->ctx).out_quarantined_pages, 0);
+	assert_int_equal(quarantined_pages(), 0);
+	assert_int_equal(COMMAND("rmmod", EXPORTER), 0);
+}
+
+static void what_an_exporter_took_back_is_not_kept(void **state)
+{
+	struct lab *lab = *state;
+
+	allow_direct(lab);
+	check_borrower(lab, true);
+}
+
+static void what_is_kept_ends_when_its_exporter_takes_it_back(void **state)
+{
+	struct lab *lab = *state;
+
+	allow_direct(lab);
+	check_borrower(lab, false);
+}
+
 static const struct CMUnitTest tests[] = {
 	LAB_TEST(without_the_administrators_word_all_is_refused),
 	LAB_TEST(without_cap_sys_rawio_it_is_eperm),
@@ -550,6 +625,8 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(close_without_unmap_is_quarantine_and_unmap_is_not),
 	LAB_TEST(the_module_stays_while_there_is_a_quarantine),
 	LAB_TEST(pages_in_quarantine_are_charged_to_their_user),
+	LAB_TEST(what_an_exporter_took_back_is_not_kept),
+	LAB_TEST(what_is_kept_ends_when_its_exporter_takes_it_back),
 };
 
 LAB_MAIN(LAB_DIRECT, tests)
