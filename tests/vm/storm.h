@@ -26,6 +26,10 @@
 #define STORM_SLOT (STORM_SLOT_PAGES * PAGE)
 #define STORM_WORKERS 10
 
+/* Slots before this one are private, from the next on device memory. */
+#define STORM_FIRST_SHARED 10
+#define STORM_FIRST_DEVICE 16
+
 struct storm;
 
 /**
@@ -109,10 +113,14 @@ void storm_delays(void);
 void storm_begin(struct storm *storm, struct lab *lab);
 /* The same without asserting, in a child; context and importer are given. */
 int storm_prepare(struct storm *storm);
+/* Have memory in a part of a slot; a device that is gone leaves a hole. */
+void storm_fill(struct storm *storm, struct storm_slot *slot,
+		unsigned int first, unsigned int count, bool shared);
 /* Device memory comes from there: a page of slot i at offset + i * length. */
 void storm_device_memory(struct storm *storm, int fd, uint64_t offset);
 void storm_start(struct storm *storm, void *(*thread)(void *));
 void storm_stop(struct storm *storm);
+bool storm_is_over(const struct storm *storm);
 /* Unmaps the memory; no thread saw anything that is not allowed. */
 void storm_end(struct storm *storm);
 

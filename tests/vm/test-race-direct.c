@@ -53,7 +53,7 @@ static void *release_thread(void *arg)
 	struct storm_worker *worker = arg;
 	struct storm *storm = worker->storm;
 
-	while (!__atomic_load_n(&storm->over, __ATOMIC_ACQUIRE)) {
+	while (!storm_is_over(storm)) {
 		quarantined_pages();
 		file_write(QUARANTINE, storm->lab->edu_address);
 		storm_did(2);

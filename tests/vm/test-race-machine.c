@@ -120,7 +120,7 @@ static void *move_thread(void *arg)
 	struct storm *storm = worker->storm;
 	struct piece piece = { .fd = storm->device_fd };
 
-	while (!__atomic_load_n(&storm->over, __ATOMIC_ACQUIRE)) {
+	while (!storm_is_over(storm)) {
 		piece.offset = storm->slot[STORM_SLOTS - 1].offset -
 			       (STORM_SLOTS - 1) * STORM_SLOT;
 		try_move(&piece);
