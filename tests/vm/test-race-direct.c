@@ -14,6 +14,7 @@
 
 #define QUARANTINE "/sys/class/misc/p2pmap/quarantine"
 #define OWNERS 3
+#define MAPS 4
 #define LENGTH (8 * PAGE)
 
 /* Maps until it is killed; the importer may be gone, or not there yet. */
@@ -24,17 +25,20 @@ static int owner_main(void *arg)
 	struct p2pmap_importer *importer;
 	struct p2pmap_mapping *mapping;
 	struct p2pmap_context *ctx;
-	void *range =
-		mmap(NULL, LENGTH, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *range;
 	int rc;
 
 	for (unsigned int i = 0;; i++) {
 		CHILD_CHECK(!p2pmap_context_open(NULL, &ctx));
+		/* New each time: a debug kernel counts to seven for a page. */
+		range = mmap(NULL, MAPS * LENGTH, RW,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHILD_CHECK(range != MAP_FAILED);
 		rc = attach(ctx, lab->edu_address, 64, &reason, &importer);
 		CHILD_CHECK(!rc || rc == -ENODEV);
-		for (int k = 0; !rc && k < 4; k++) {
-			rc = p2pmap_mapping_map(importer, range, LENGTH,
-						WRITE | PIN, NULL, NULL,
+		for (int k = 0; !rc && k < MAPS; k++) {
+			rc = p2pmap_mapping_map(importer, range + k * LENGTH,
+						LENGTH, WRITE | PIN, NULL, NULL,
 						&mapping);
 			CHILD_CHECK(!rc || rc == -ENODEV);
 			storm_did(1);
@@ -43,6 +47,7 @@ static int owner_main(void *arg)
 		if (i & 1)
 			usleep(1000);
 		p2pmap_context_close(ctx);
+		munmap(range, MAPS * LENGTH);
 		storm_did(2);
 	}
 }
