@@ -17,6 +17,10 @@
 
 #define BITS_63 (1ULL << 63)
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 static void *at(uint64_t addr)
 {
 	return (void *)(uintptr_t)addr;
@@ -475,6 +479,63 @@ static void a_pin_for_reading_sees_what_is_written_later(void **state)
 	munmap(pages, 2 * PAGE);
 }
 
+/*
+ * A private mapping of a file that has a huge page, whose entry is a huge one,
+ * too: the first touch for reading maps it so.
+ */
+static unsigned char *private_huge_page_of_a_file(struct lab *lab)
+{
+	unsigned char *at = reserve(2 * HUGE);
+	int rc = -1, fd = memfd(HUGE);
+
+	at = (void *)(((uintptr_t)at + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+	assert_ptr_equal(mmap(at, HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0), at);
+	fill(at, HUGE, 6);
+	for (int i = 0; i < 10 && rc; i++)
+		rc = madvise(at, HUGE, MADV_COLLAPSE);
+	if (rc)
+		lab_skip(lab, "no huge page in a file: %s", strerror(errno));
+	assert_ptr_equal(mmap(at, HUGE, RW, MAP_PRIVATE | MAP_FIXED, fd, 0),
+			 at);
+	close(fd);
+	assert_filled(at, HUGE, 6);
+	assert_true(page_flags_of(at) & KPAGE_THP);
+	return at;
+}
+
+#define PATIENCE_SECONDS 20
+
+/* In a child, that a MAP which does not end is one that a signal ends. */
+static int pin_for_reading(void *arg)
+{
+	struct lab *lab = ((void **)arg)[0];
+	struct p2pmap_mapping *mapping;
+	struct p2pmap_context *ctx;
+
+	alarm(PATIENCE_SECONDS);
+	CHILD_CHECK(!p2pmap_context_open(NULL, &ctx));
+	CHILD_CHECK(!attach(ctx, lab->edu_address, 64, NULL, &lab->importer));
+	CHILD_CHECK(!try_map(lab, ((void **)arg)[1], HUGE, PIN, &mapping));
+	CHILD_CHECK(!p2pmap_mapping_unmap(mapping));
+	return 0;
+}
+
+/* On 6.12 unsharing such a page never comes to its end, as it is mapped again. */
+static void a_pin_for_reading_ends_where_a_file_has_a_huge_page(void **state)
+{
+	struct lab *lab = *state;
+	unsigned char *pages = private_huge_page_of_a_file(lab), seen[64];
+	struct p2pmap_mapping *mapping;
+
+	assert_int_equal(in_child(pin_for_reading, (void *[]){ lab, pages }),
+			 0);
+	mapping = map(lab, pages, HUGE, PIN);
+	dev_read(lab, mapping_dma(mapping, 0), seen, sizeof(seen));
+	assert_filled(seen, sizeof(seen), 6);
+	unmap(mapping);
+	munmap(pages, HUGE);
+}
+
 static void a_pin_sees_what_its_owner_writes_after_fork(void **state)
 {
 	struct lab *lab = *state;
@@ -639,6 +700,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(a_shared_file_mapping_is_refused),
 	LAB_TEST(a_private_file_mapping_needs_pin),
 	LAB_TEST(a_pin_for_reading_sees_what_is_written_later),
+	LAB_TEST(a_pin_for_reading_ends_where_a_file_has_a_huge_page),
 	LAB_TEST(a_pin_sees_what_its_owner_writes_after_fork),
 	LAB_TEST(secret_memory_is_refused),
 	LAB_TEST(the_vdso_is_refused),
