@@ -3,8 +3,9 @@
  * The fuzzer of the device node: what its parts share.
  *
  * An input is a short list of operations of eight bytes each, and every list of
- * bytes is one.  fuzz-ops.c does what an operation says, fuzz-corpus.c makes
- * inputs and remembers those that reached something new, test-fuzz.c runs them.
+ * bytes is one.  fuzz-ops.c does what an operation says (fuzz-ops.h), and
+ * fuzz-corpus.c makes inputs and remembers those that reached something new;
+ * test-fuzz.c runs them.
  *
  * A worker is a process that runs some inputs, one after the other, in a world
  * of descriptors, ids and memory that they share, and then exits with whatever
