@@ -154,6 +154,7 @@ static const fuzz_op_fn system_ops[] = { op_fork, op_administrate };
 static const struct fuzz_op_table *const tables[] = {
 	&fuzz_node_ops,
 	&fuzz_memory_ops,
+	&fuzz_netlink_ops,
 	&(const struct fuzz_op_table)FUZZ_OP_TABLE(system_ops),
 };
 
@@ -228,6 +229,12 @@ void fuzz_world_init(struct fuzz_world *world, struct fuzz_shared *shared)
 	world->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	world->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_true(world->bar_fd >= 0 && world->file_fd >= 0);
+	fuzz_netlink_find(world);
+}
+
+void fuzz_world_open_foreign(struct fuzz_world *world)
+{
+	fuzz_netlink_open_foreign(world);
 }
 
 void fuzz_world_open(struct fuzz_world *world)
@@ -248,6 +255,7 @@ void fuzz_world_open(struct fuzz_world *world)
 		fuzz_slot_fill(world, i, first[i], 0);
 	for (int i = 0; i < FUZZ_FDS; i++)
 		world->fds[i] = open(NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	fuzz_netlink_open(world);
 	/* Each begins with an importer, or nothing could be mapped. */
 	for (uint8_t i = 0; i < FUZZ_FDS; i++) {
 		attach[FD] = i;

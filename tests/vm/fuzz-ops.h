@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the files share in which the fuzzer's operations are: fuzz-ioctl.c the
- * calls of the device node, fuzz-memory.c what is done to the memory,
- * fuzz-ops.c the rest of it, and which operation a code stands for.
+ * calls of the device node, fuzz-netlink.c those of the netlink family,
+ * fuzz-memory.c what is done to the memory, fuzz-ops.c the rest of it, and which
+ * operation a code stands for.
  *
  * A byte of an operation chooses among values that matter, so that most calls
  * get past the first check.  The process itself never touches the memory, which
@@ -73,5 +74,12 @@ extern const struct fuzz_op_table fuzz_node_ops;
 void fuzz_slot_fill(struct fuzz_world *world, unsigned int slot,
 		    enum fuzz_slot_kind kind, unsigned int page);
 extern const struct fuzz_op_table fuzz_memory_ops;
+
+/* fuzz-netlink.c */
+
+void fuzz_netlink_find(struct fuzz_world *world);
+void fuzz_netlink_open_foreign(struct fuzz_world *world);
+void fuzz_netlink_open(struct fuzz_world *world);
+extern const struct fuzz_op_table fuzz_netlink_ops;
 
 #endif /* P2PMAP_TEST_FUZZ_OPS_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The fuzzer of the device node: what its parts share.
+ * The fuzzer of the device node and the netlink family: what its parts share.
  *
  * An input is a short list of operations of eight bytes each, and every list of
  * bytes is one.  fuzz-ops.c does what an operation says (fuzz-ops.h), and
@@ -32,6 +32,7 @@ struct fuzz_input {
 /* What all processes of a campaign see. */
 struct fuzz_shared {
 	atomic_ulong calls;
+	atomic_ulong netlink_calls; /* of them */
 	atomic_ulong successes;
 	atomic_ulong runs;
 	atomic_uint nr_edges;
@@ -78,6 +79,7 @@ bool fuzz_cover_is_new(struct fuzz_cover *cover, struct fuzz_shared *shared);
 /* fuzz-ops.c */
 
 #define FUZZ_FDS 4
+#define FUZZ_SOCKETS 4
 #define FUZZ_IDS 8
 #define FUZZ_SLOTS 12
 #define FUZZ_SLOT_SIZE (4 * MIB)
@@ -96,6 +98,16 @@ enum fuzz_slot_kind {
 	FUZZ_SLOT_KINDS,
 };
 
+struct fuzz_netlink {
+	uint16_t family;
+	uint32_t group;
+	uint32_t uid; /* as which his own contexts are shown to the worker */
+	int fds[FUZZ_SOCKETS];
+	bool foreign[FUZZ_SOCKETS]; /* opened with more rights than he has */
+	uint64_t ids[3][FUZZ_IDS]; /* of contexts, importers, mappings */
+	unsigned int nr_ids[3];
+};
+
 struct fuzz_world {
 	struct fuzz_shared *shared;
 	struct p2pmap_pci_addr pci[4]; /* edu, ivshmem, nvme, none */
@@ -110,6 +122,7 @@ struct fuzz_world {
 	int fds[FUZZ_FDS];
 	uint32_t ids[FUZZ_IDS];
 	unsigned int nr_ids;
+	struct fuzz_netlink netlink;
 	unsigned char *slots;
 	/* FUZZ_SLOT_KINDS: not known any more */
 	enum fuzz_slot_kind kinds[FUZZ_SLOTS];
@@ -119,7 +132,8 @@ struct fuzz_world {
 
 /* As root, before privileges are dropped. */
 void fuzz_world_init(struct fuzz_world *world, struct fuzz_shared *shared);
-/* In the worker. */
+/* In the worker, before it drops them and after. */
+void fuzz_world_open_foreign(struct fuzz_world *world);
 void fuzz_world_open(struct fuzz_world *world);
 void fuzz_run(struct fuzz_world *world, const struct fuzz_input *input);
 

@@ -24,7 +24,7 @@ static const void *payload(const struct nlattr *attr)
 	return (const unsigned char *)attr + NLA_HDRLEN;
 }
 
-static struct nl_message parse(const void *attrs, size_t length)
+struct nl_message nl_parse(const void *attrs, size_t length)
 {
 	struct nl_message message = { .first = attrs, .length = length };
 	const struct nlattr *attr = NULL;
@@ -58,7 +58,7 @@ struct nl_message nl_nest(const struct nlattr *attr)
 {
 	if (!attr)
 		return (struct nl_message){ .cmd = 0 };
-	return parse(payload(attr), attr->nla_len - NLA_HDRLEN);
+	return nl_parse(payload(attr), attr->nla_len - NLA_HDRLEN);
 }
 
 bool nl_has(const struct nl_message *message, unsigned int type)
@@ -153,8 +153,8 @@ static void take(const struct nlmsghdr *head, nl_handler handler, void *arg)
 	const struct genlmsghdr *genl = NLMSG_DATA(head);
 	struct nl_message message;
 
-	message = parse((const unsigned char *)genl + GENL_HDRLEN,
-			head->nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN));
+	message = nl_parse((const unsigned char *)genl + GENL_HDRLEN,
+			   head->nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN));
 	message.cmd = genl->cmd;
 	handler(&message, arg);
 }

@@ -86,7 +86,8 @@ uint64_t nl_u64(const struct nl_message *message, unsigned int type);
 uint32_t nl_u32(const struct nl_message *message, unsigned int type);
 const char *nl_string(const struct nl_message *message, unsigned int type);
 bool nl_has(const struct nl_message *message, unsigned int type);
-/* The attributes within an attribute. */
+/* The attributes in a buffer, and those within an attribute. */
+struct nl_message nl_parse(const void *attrs, size_t length);
 struct nl_message nl_nest(const struct nlattr *attr);
 const struct nlattr *nl_next(const struct nl_message *message,
 			     const struct nlattr *attr);

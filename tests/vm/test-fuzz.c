@@ -95,6 +95,8 @@ static int worker_main(struct campaign *campaign, unsigned long round,
 	struct worker workers[FUZZ_THREADS_MAX];
 	pthread_t threads[FUZZ_THREADS_MAX];
 
+	if (campaign->user)
+		fuzz_world_open_foreign(&campaign->world);
 	if (campaign->user &&
 	    (limit_memlock(MEMLOCK) || become_user(USER_UID, USER_UID)))
 		return 1;
@@ -277,9 +279,9 @@ static int campaign_run(struct campaign *campaign)
 	for (i = 0; i < campaign->threads; i++)
 		fuzz_cover_close(&campaign->covers[i]);
 	ms = now_ms() - begin;
-	printf("# fuzz: --seed %llu: %lu runs, %lu calls (%lu succeeded) in %llu s, %llu a second\n",
+	printf("# fuzz: --seed %llu: %lu runs, %lu calls (%lu of netlink, %lu succeeded) in %llu s, %llu a second\n",
 	       (unsigned long long)campaign->seed, shared->runs, shared->calls,
-	       shared->successes, (unsigned long long)ms / 1000,
+	       shared->netlink_calls, shared->successes, (unsigned long long)ms / 1000,
 	       (unsigned long long)(shared->calls * 1000 / (ms + 1)));
 	printf("# fuzz: a corpus of %u, %u of them found just now; %u edges\n",
 	       shared->nr_corpus, shared->nr_corpus - nr, shared->nr_edges);
