@@ -104,11 +104,9 @@ static void join_inputs(struct fuzz_random *random, struct fuzz_input *input,
 	input->nr_ops = keep;
 }
 
-void fuzz_input_make(const struct fuzz_shared *shared,
+void fuzz_input_make(const struct fuzz_shared *shared, unsigned int nr,
 		     struct fuzz_random *random, struct fuzz_input *input)
 {
-	unsigned int nr = atomic_load(&shared->nr_corpus);
-
 	if (!nr || !fuzz_below(random, 8)) {
 		input->nr_ops = 1 + fuzz_below(random, FUZZ_OPS_MAX);
 		for (unsigned int i = 0; i < input->nr_ops; i++)
@@ -140,9 +138,17 @@ void fuzz_corpus_add(struct fuzz_shared *shared, const struct fuzz_input *input)
 
 static bool parse_line(const char *line, struct fuzz_input *input)
 {
-	unsigned int length = strspn(line, "0123456789abcdef") / 2;
 	uint8_t *byte = &input->ops[0][0];
+	unsigned int length;
+	char *end;
 
+	input->round = 0;
+	input->has_block = false;
+	if (strchr(line, ' ')) {
+		input->round = strtoul(line, &end, 10);
+		line = end + 1;
+	}
+	length = strspn(line, "0123456789abcdef") / 2;
 	if (!length || length % FUZZ_OP_SIZE ||
 	    length > FUZZ_OPS_MAX * FUZZ_OP_SIZE)
 		return false;
@@ -155,7 +161,7 @@ static bool parse_line(const char *line, struct fuzz_input *input)
 
 unsigned int fuzz_corpus_read(struct fuzz_shared *shared, const char *path)
 {
-	char line[2 * FUZZ_OPS_MAX * FUZZ_OP_SIZE + 2];
+	char line[2 * FUZZ_OPS_MAX * FUZZ_OP_SIZE + 16];
 	FILE *file = fopen(path, "re");
 	struct fuzz_input input;
 	unsigned int nr = 0;
@@ -171,17 +177,35 @@ unsigned int fuzz_corpus_read(struct fuzz_shared *shared, const char *path)
 	return nr;
 }
 
-void fuzz_corpus_print(const struct fuzz_shared *shared)
+unsigned int fuzz_corpus_at(const struct fuzz_shared *shared,
+			    unsigned long round)
 {
-	const struct fuzz_input *input = shared->corpus;
 	unsigned int nr = atomic_load(&shared->nr_corpus);
 
-	for (; nr; nr--, input++) {
-		printf("corpus ");
-		for (int i = 0; i < input->nr_ops * FUZZ_OP_SIZE; i++)
-			printf("%02x", (&input->ops[0][0])[i]);
-		puts("");
+	while (nr && shared->corpus[nr - 1].round > round)
+		nr--;
+	return nr;
+}
+
+void fuzz_input_print(const char *word, const struct fuzz_input *input)
+{
+	printf("%s ", word);
+	for (int i = 0; i < input->nr_ops * FUZZ_OP_SIZE; i++)
+		printf("%02x", (&input->ops[0][0])[i]);
+	puts("");
+}
+
+uint64_t fuzz_input_hash(const struct fuzz_input *input)
+{
+	struct fuzz_random random = { input->nr_ops };
+	uint64_t bytes;
+
+	for (int i = 0; i < input->nr_ops; i++) {
+		memcpy(&bytes, input->ops[i], FUZZ_OP_SIZE);
+		random.state ^= bytes;
+		random.state = fuzz_next(&random);
 	}
+	return random.state;
 }
 
 /* Coverage */
@@ -225,24 +249,32 @@ static uint32_t edge_hash(uint64_t from, uint64_t to)
 	return hash >> 48;
 }
 
-bool fuzz_cover_is_new(struct fuzz_cover *cover, struct fuzz_shared *shared)
+/* True for the first one that asks. */
+static bool note(atomic_uchar *seen)
+{
+	return !atomic_load_explicit(seen, memory_order_relaxed) &&
+	       !atomic_exchange(seen, 1);
+}
+
+bool fuzz_cover_is_new(struct fuzz_cover *cover, struct fuzz_shared *shared,
+		       bool *has_block)
 {
 	uint64_t nr, before = 0;
 	bool is_new = false;
 
+	*has_block = false;
 	if (cover->fd < 0)
 		return false;
 	nr = __atomic_load_n(&cover->area[0], __ATOMIC_RELAXED);
 	for (uint64_t i = 1; i <= nr && i < KCOV_WORDS; i++) {
-		uint32_t edge = edge_hash(before, cover->area[i]);
+		uint64_t at = cover->area[i];
 
-		before = cover->area[i];
-		if (atomic_load_explicit(&shared->edges[edge],
-					 memory_order_relaxed) ||
-		    atomic_exchange(&shared->edges[edge], 1))
-			continue;
-		atomic_fetch_add(&shared->nr_edges, 1);
-		is_new = true;
+		*has_block |= note(&shared->blocks[edge_hash(0, at)]);
+		if (note(&shared->edges[edge_hash(before, at)])) {
+			atomic_fetch_add(&shared->nr_edges, 1);
+			is_new = true;
+		}
+		before = at;
 	}
 	return is_new;
 }

@@ -24,7 +24,13 @@
 #define FUZZ_EDGES (1 << 16)
 #define FUZZ_THREADS_MAX 4
 
+/*
+ * An input that is found is built upon from the next round on, so that what a
+ * seed and the inputs found make does not depend on when they were found.
+ */
 struct fuzz_input {
+	uint32_t round; /* the first one that builds upon it */
+	bool has_block; /* reached code that none before had reached */
 	uint8_t nr_ops;
 	uint8_t ops[FUZZ_OPS_MAX][FUZZ_OP_SIZE];
 };
@@ -35,12 +41,14 @@ struct fuzz_shared {
 	atomic_ulong netlink_calls; /* of them */
 	atomic_ulong successes;
 	atomic_ulong runs;
+	atomic_ullong hash; /* of all inputs that were made */
 	atomic_uint nr_edges;
 	atomic_uint nr_corpus;
 	atomic_uint violations; /* of a user's rights */
 	char violation[256]; /* the first one */
 	uint8_t last[FUZZ_OP_SIZE]; /* one of those that began last */
 	atomic_uchar edges[FUZZ_EDGES];
+	atomic_uchar blocks[FUZZ_EDGES];
 	struct fuzz_input corpus[FUZZ_CORPUS_MAX];
 };
 
@@ -60,10 +68,18 @@ struct fuzz_cover {
 };
 
 struct fuzz_shared *fuzz_shared_new(void);
-/* Reads a corpus, a line of hexadecimal digits for each input. */
+/*
+ * Reads a corpus, a line of hexadecimal digits for each input, before which its
+ * round may stand.
+ */
 unsigned int fuzz_corpus_read(struct fuzz_shared *shared, const char *path);
-void fuzz_corpus_print(const struct fuzz_shared *shared);
-void fuzz_input_make(const struct fuzz_shared *shared,
+/* How many of them a round builds upon. */
+unsigned int fuzz_corpus_at(const struct fuzz_shared *shared,
+			    unsigned long round);
+void fuzz_input_print(const char *word, const struct fuzz_input *input);
+uint64_t fuzz_input_hash(const struct fuzz_input *input);
+/* From the first @nr inputs of the corpus. */
+void fuzz_input_make(const struct fuzz_shared *shared, unsigned int nr,
 		     struct fuzz_random *random, struct fuzz_input *input);
 void fuzz_corpus_add(struct fuzz_shared *shared,
 		     const struct fuzz_input *input);
@@ -73,8 +89,12 @@ void fuzz_cover_close(struct fuzz_cover *cover);
 /* For the calling thread, from now on. */
 void fuzz_cover_enable(struct fuzz_cover *cover);
 void fuzz_cover_begin(struct fuzz_cover *cover);
-/* Was anything reached since that no input reached before? */
-bool fuzz_cover_is_new(struct fuzz_cover *cover, struct fuzz_shared *shared);
+/*
+ * Was anything reached since that no input reached before: an edge, and even a
+ * block?
+ */
+bool fuzz_cover_is_new(struct fuzz_cover *cover, struct fuzz_shared *shared,
+		       bool *has_block);
 
 /* fuzz-ops.c */
 
