@@ -7,7 +7,7 @@
  *
  * What is answered is read for the ids of it, which later requests ask for.
  * Where the worker has no privileges, an answer that shows more than is his is
- * noted as a violation: addresses, counters, events, another's context, or
+ * noted as a violation: addresses, counters, events, what others have, or
  * anything at all through a socket that root has opened.
  */
 #define _GNU_SOURCE
@@ -304,6 +304,8 @@ static void judge(struct fuzz_world *world, const struct nl_message *message,
 	if (message->cmd == P2PMAP_NL_CMD_CONTEXT_GET &&
 	    nl_u32(message, P2PMAP_NL_CONTEXT_UID) != world->netlink.uid)
 		violation(world, "netlink shows another user's context");
+	if (nl_u64(message, A_ID) <= world->netlink.last_id)
+		violation(world, "netlink shows what root has");
 	if (foreign)
 		violation(world, "netlink answers through root's socket");
 }
@@ -543,6 +545,8 @@ static void op_namespace(struct fuzz_world *world, const uint8_t *op)
 			_exit(0);
 		if (!(op[EXTRA] & 2))
 			socket_put(world, 0, socket_open(), false);
+		if (!world->user)
+			world->netlink.last_id = 0;
 		world->user = true;
 		world->netlink.uid = 65534; /* whoever it is */
 		op_request(world, request);
@@ -563,11 +567,25 @@ const struct fuzz_op_table fuzz_netlink_ops = FUZZ_OP_TABLE(ops);
 
 /* The world */
 
+static void take_last_id(const struct nl_message *message, void *arg)
+{
+	uint64_t *last = arg, id = nl_u64(message, A_ID);
+
+	if (id > *last)
+		*last = id;
+}
+
 void fuzz_netlink_find(struct fuzz_world *world)
 {
 	struct nl nl;
 
 	assert_int_equal(nl_open(&nl), 0);
+	for (uint8_t cmd = P2PMAP_NL_CMD_CONTEXT_GET;
+	     cmd <= P2PMAP_NL_CMD_MAPPING_GET; cmd++)
+		assert_int_equal(nl_dump(&nl, cmd, take_last_id,
+					 &world->netlink.last_id),
+				 0);
+	assert_true(world->netlink.last_id);
 	world->netlink.family = nl.family;
 	world->netlink.group = nl.group;
 	nl_close(&nl);

@@ -228,6 +228,7 @@ void fuzz_world_init(struct fuzz_world *world, struct fuzz_shared *shared)
 	world->zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	world->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	world->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	world->foreign_fd = open(NODE, O_RDWR | O_CLOEXEC);
 	assert_true(world->bar_fd >= 0 && world->file_fd >= 0);
 	fuzz_netlink_find(world);
 }

@@ -122,6 +122,7 @@ struct fuzz_netlink {
 	uint16_t family;
 	uint32_t group;
 	uint32_t uid; /* as which his own contexts are shown to the worker */
+	uint64_t last_id; /* of what root had before: nothing of his */
 	int fds[FUZZ_SOCKETS];
 	bool foreign[FUZZ_SOCKETS]; /* opened with more rights than he has */
 	uint64_t ids[3][FUZZ_IDS]; /* of contexts, importers, mappings */
@@ -139,6 +140,7 @@ struct fuzz_world {
 	int zero_fd;
 	int null_fd;
 	int event_fd;
+	int foreign_fd; /* root's context, of which a user sees nothing */
 	int fds[FUZZ_FDS];
 	uint32_t ids[FUZZ_IDS];
 	unsigned int nr_ids;

@@ -76,13 +76,15 @@ static void *work(void *arg)
 	struct campaign *campaign = worker->campaign;
 	struct fuzz_shared *shared = campaign->shared;
 	struct fuzz_input input;
+	uint64_t which;
 
 	fuzz_cover_enable(&campaign->covers[worker->thread]);
 	for (unsigned int i = 0; i < RUNS_OF_A_WORKER; i++) {
 		fuzz_input_make(shared, worker->nr_corpus, &worker->random,
 				&input);
-		atomic_fetch_add(&shared->hash, (worker->random.state |
-						 1) * fuzz_input_hash(&input));
+		which = worker->random.state | 1;
+		atomic_fetch_add(&shared->hash,
+				 which * fuzz_input_hash(&input));
 		run_one(worker, &input);
 	}
 	return NULL;
@@ -340,6 +342,7 @@ static void world_close(struct fuzz_world *world)
 	close(world->zero_fd);
 	close(world->null_fd);
 	close(world->event_fd);
+	close(world->foreign_fd);
 }
 
 static void campaign_begin(struct campaign *campaign)
@@ -435,7 +438,6 @@ static void run(struct lab *lab, bool user, unsigned int threads)
 		.corpus = CORPUS,
 	};
 
-	/* Nobody else attached to edu, or it could not be detached. */
 	random_begin(lab);
 	campaign.seed = *random_state();
 	assert_int_equal(campaign_run(&campaign), 0);
