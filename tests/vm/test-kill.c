@@ -3,7 +3,7 @@
  * Death: a process that is killed at any point leaves nothing behind.
  */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "witness.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -88,12 +88,12 @@ static void a_thousand_kills_leave_nothing_behind(void **state)
 {
 	struct lab *lab = *state;
 	struct lab_balance before = lab->before;
+	unsigned int kills = scaled(lab_is_translated(lab) ? KILLS : 100);
 	struct p2pmap_info info;
 
 	if (!lab_is_translated(lab))
 		module_reload(lab, "unenforced=1");
-	assert_int_equal(kill_many(lab, lab_is_translated(lab) ? KILLS : 100),
-			 lab_is_translated(lab) ? KILLS : 100);
+	assert_int_equal(kill_many(lab, kills), kills);
 	if (lab_is_translated(lab)) {
 		lab_close(lab);
 		assert_true(lab_balance_holds(&before));
