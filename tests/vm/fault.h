@@ -46,40 +46,59 @@ static inline bool fault_set(const char *folder, const char *file,
 	return !file_write(path, value);
 }
 
-/*
- * DMA-API debugging switches itself off for good when it gets no memory for its
- * book, so what it allocates does not fail.  Its one function that matters is
- * known by its address: from there to the next symbol.
- */
-static inline bool fault_spare(const char *symbol)
+/* Where a function is, of the kernel or of a module: up to the next symbol. */
+static inline bool fault_find(const char *symbol, unsigned long *start,
+			      unsigned long *end)
 {
-	unsigned long address, start = 0, end = ~0UL;
 	FILE *file = fopen("/proc/kallsyms", "re");
-	char name[128], text[32];
+	char name[128];
+	unsigned long address;
 
+	*start = 0;
+	*end = ~0UL;
 	while (file &&
 	       fscanf(file, "%lx %*c %127s%*[^\n]", &address, name) == 2)
 		if (!strcmp(name, symbol))
-			start = address;
+			*start = address;
 	if (file)
 		rewind(file);
 	while (file &&
 	       fscanf(file, "%lx %*c %127s%*[^\n]", &address, name) == 2)
-		if (address > start && address < end)
-			end = address;
+		if (address > *start && address < *end)
+			*end = address;
 	if (file)
 		fclose(file);
-	if (!start)
-		return true;
-	for (int kind = FAULT_SLAB; kind <= FAULT_PAGE; kind++) {
-		snprintf(text, sizeof(text), "0x%lx", start);
-		if (!fault_set(fault_folder[kind], "reject-start", text))
-			return false;
-		snprintf(text, sizeof(text), "0x%lx", end);
-		if (!fault_set(fault_folder[kind], "reject-end", text))
-			return false;
-	}
+	return *start;
+}
+
+/* "reject" or "require" that a caller is within [start, end). */
+static inline bool fault_callers(const char *what, unsigned long start,
+				 unsigned long end)
+{
+	const unsigned long edge[] = { start, end };
+	static const char *const names[] = { "start", "end" };
+	char file[32], text[32];
+
+	for (int kind = FAULT_SLAB; kind <= FAULT_PAGE; kind++)
+		for (int i = 0; i < 2; i++) {
+			snprintf(file, sizeof(file), "%s-%s", what, names[i]);
+			snprintf(text, sizeof(text), "0x%lx", edge[i]);
+			if (!fault_set(fault_folder[kind], file, text))
+				return false;
+		}
 	return true;
+}
+
+/*
+ * DMA-API debugging switches itself off for good when it gets no memory for its
+ * book, so what it allocates does not fail.
+ */
+static inline bool fault_spare(const char *symbol)
+{
+	unsigned long start, end;
+
+	return !fault_find(symbol, &start, &end) ||
+	       fault_callers("reject", start, end);
 }
 
 /* Every allocation may fail: also those that can wait, and single pages. */
@@ -124,6 +143,42 @@ static inline enum fault_kind fault_which(void)
 		fault_count[kind] = count;
 	}
 	return found;
+}
+
+/* How often there was no memory so far, whoever asked. */
+static inline long fault_total(void)
+{
+	long total = 0;
+	char path[128];
+
+	for (int kind = FAULT_SLAB; kind <= FAULT_PAGE; kind++) {
+		snprintf(path, sizeof(path), "%s/times", fault_folder[kind]);
+		total += FAULT_TIMES - file_number(path, NULL);
+	}
+	return total;
+}
+
+/*
+ * From now on a function of the kernel gets no memory, nor does what it calls,
+ * in whichever task: for what is not done by a call.
+ */
+static inline void fault_within(const char *symbol)
+{
+	unsigned long start, end;
+
+	assert_true(fault_find(symbol, &start, &end));
+	assert_true(fault_callers("require", start, end));
+	for (int kind = FAULT_SLAB; kind <= FAULT_PAGE; kind++)
+		fault_set(fault_folder[kind], "probability", "100");
+}
+
+static inline void fault_no_more(void)
+{
+	for (int kind = FAULT_SLAB; kind <= FAULT_PAGE; kind++)
+		fault_set(fault_folder[kind], "probability", "0");
+	fault_callers("require", 0, ~0UL);
+	/* They are nobody's. */
+	fault_which();
 }
 
 /*
