@@ -7,14 +7,14 @@
  * iommu: on amd
  */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "witness.h"
 
 #include <linux/userfaultfd.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
-#define LARGE (384 * MIB)
+#define LARGE (scaled(384) * MIB)
 
 static volatile sig_atomic_t alarms;
 
@@ -94,7 +94,7 @@ static void the_first_map_of_a_process_works_in_the_storm(void **state)
 {
 	struct lab *lab = *state;
 
-	for (int i = 0; i < 100; i++) {
+	for (unsigned long i = scaled(100); i; i--) {
 		assert_int_equal(in_child(first_map_in_the_storm, lab), 0);
 		lab_reopen(lab);
 	}
