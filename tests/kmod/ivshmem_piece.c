@@ -239,7 +239,7 @@ static void own_dma_end(struct own_map *own)
 	struct iommu_domain *domain = iommu_get_domain_for_dev(own->importer);
 
 	dma_unmap_resource(own->importer, own->dma_addr, own->length, own->dir,
-			   0);
+			   DMA_ATTR_SKIP_CPU_SYNC);
 	if (domain)
 		iommu_flush_iotlb_all(domain);
 }
@@ -254,10 +254,12 @@ static int own_dma_begin(struct own_map *own,
 	own->length = request->end - request->start;
 	own->dir = request->flags & VMA_DMA_MAP_FLAG_WRITE ? DMA_BIDIRECTIONAL :
 							     DMA_TO_DEVICE;
+	/* No cache of a CPU's has it, and several may have it at once. */
 	own->dma_addr = dma_map_resource(own->importer,
 					 where(own->piece, request->vma,
 					       request->start),
-					 own->length, own->dir, 0);
+					 own->length, own->dir,
+					 DMA_ATTR_SKIP_CPU_SYNC);
 	if (dma_mapping_error(own->importer, own->dma_addr))
 		return -ENOMEM;
 	rc = vma_dma_extents_add(extents, own->dma_addr, own->length);
