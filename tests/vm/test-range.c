@@ -343,51 +343,6 @@ static void shared_memory_can_be_mapped(void **state)
 	close(fd);
 }
 
-#define SHMEM_HUGE "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
-
-/* A huge page of the file's own, seen through a private mapping. */
-struct view {
-	struct lab *lab;
-	unsigned char *page;
-};
-
-static int pin_for_reading(void *arg)
-{
-	struct p2pmap_mapping *mapping;
-	struct view *view = arg;
-
-	/* It used to go on for ever. */
-	alarm(20);
-	return -try_map(view->lab, view->page, PAGE, PIN, &mapping);
-}
-
-static void a_pin_for_reading_in_a_huge_page_of_a_file_ends(void **state)
-{
-	struct lab *lab = *state;
-	struct view view = { .lab = lab };
-	unsigned char *range = reserve(2 * HUGE), *at;
-	int fd = memfd(HUGE);
-	char before[128], *end;
-
-	if (!file_read(SHMEM_HUGE, before, sizeof(before)) ||
-	    file_write(SHMEM_HUGE, "force"))
-		lab_skip(lab, "no huge pages of shared memory here");
-	at = (void *)(((uintptr_t)range + HUGE - 1) & ~(HUGE - 1));
-	mmap(at, HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0);
-	memset(at, 1, HUGE);
-	mmap(at, HUGE, RW, MAP_PRIVATE | MAP_FIXED, fd, 0);
-	view.page = at + 5 * PAGE;
-	assert_int_equal(*view.page, 1);
-	assert_true(page_flags_of(view.page) & KPAGE_THP);
-	assert_int_equal(in_child(pin_for_reading, &view), 0);
-	lab_reopen(lab);
-	end = strchr(strchr(before, '['), ']');
-	*end = '\0';
-	assert_int_equal(file_write(SHMEM_HUGE, strchr(before, '[') + 1), 0);
-	munmap(range, 2 * HUGE);
-	close(fd);
-}
-
 static void shared_memory_beyond_its_end_fails_and_leaves_nothing(void **state)
 {
 	struct lab *lab = *state;
@@ -695,7 +650,6 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(huge_pages_of_which_a_part_went_are_unmapped),
 	LAB_TEST(hugetlb_memory_can_be_mapped),
 	LAB_TEST(shared_memory_can_be_mapped),
-	LAB_TEST(a_pin_for_reading_in_a_huge_page_of_a_file_ends),
 	LAB_TEST(shared_memory_beyond_its_end_fails_and_leaves_nothing),
 	LAB_TEST(a_shared_file_mapping_is_refused),
 	LAB_TEST(a_private_file_mapping_needs_pin),
