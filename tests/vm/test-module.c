@@ -114,6 +114,38 @@ static void a_mapping_survives_an_attempt_to_unload(void **state)
 	munmap(page, PAGE);
 }
 
+static bool has_hole(void)
+{
+	FILE *file = fopen("/proc/iomem", "re");
+	char line[256];
+	bool found = false;
+
+	while (file && fgets(line, sizeof(line), file))
+		found |= !!strstr(line, "p2pmap");
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Another has the name of its netlink family, and modprobe takes EEXIST for 0. */
+static void a_load_that_fails_halfway_leaves_nothing(void **state)
+{
+	struct lab *lab = *state;
+	bool left;
+
+	lab_close(lab);
+	assert_int_equal(delete_module(), 0);
+	assert_int_equal(COMMAND("modprobe", "squatter"), 0);
+	module_load("");
+	left = !access("/sys/module/p2pmap", F_OK) || !access(NODE, F_OK) ||
+	       has_hole();
+	COMMAND("rmmod", "squatter");
+	module_load("");
+	lab_reopen(lab);
+	module_reload(lab, "");
+	assert_false(left);
+}
+
 static const struct CMUnitTest tests[] = {
 	LAB_TEST(unload_is_refused_while_a_context_is_open),
 	LAB_TEST(unload_is_refused_while_a_descriptor_is_in_flight),
@@ -121,6 +153,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(unload_works_right_after_the_last_close),
 	LAB_TEST(unload_works_right_after_close_with_mappings),
 	LAB_TEST(a_mapping_survives_an_attempt_to_unload),
+	LAB_TEST(a_load_that_fails_halfway_leaves_nothing),
 };
 
 LAB_MAIN(LAB_ANY, tests)
