@@ -488,16 +488,19 @@ static int frames_find(struct p2pmap_frames *frames,
 		       const struct p2pmap_part *part, bool fault)
 {
 	const struct vma_dma_request *request = &part->request;
+	unsigned long flags = request->flags;
 	int rc;
 
 	mmap_assert_locked(request->vma->vm_mm);
 	rc = p2pmap_exporter_describe(frames, part);
 	if (rc != -ENOENT)
 		return rc;
+	/* Entries that are write-protected a map would have made writable. */
+	if (!part->map)
+		flags &= ~VMA_DMA_MAP_FLAG_WRITE;
 	if (vma_is_special(request->vma))
 		return frames_walk(frames, request->vma, request->start,
-				   request->end, request->flags, fault,
-				   part->why);
+				   request->end, flags, fault, part->why);
 	if (fault && (request->flags & VMA_DMA_MAP_FLAG_PIN))
 		return frames_pin(frames, request->vma, request->start,
 				  request->end, request->flags, part->why);

@@ -134,11 +134,14 @@ static void write_follows_the_rights_of_the_moment(void **state)
 {
 	struct lab *lab = *state;
 	unsigned char *range = bar_at(lab, 0, PAGE);
+	struct p2pmap_query query;
 
 	mprotect(range, PAGE, PROT_READ);
 	assert_refused(lab, range, PAGE, WRITE, EFAULT,
 		       P2PMAP_REASON_NOT_WRITABLE);
 	mprotect(range, PAGE, RW);
+	/* Now it is protected until the CPU writes, or a map asks for it. */
+	assert_int_equal(try_query(lab, range, PAGE, WRITE, &query), 0);
 	unmap(map(lab, range, PAGE, WRITE));
 	mprotect(range, PAGE, PROT_NONE);
 	assert_refused(lab, range, PAGE, 0, EFAULT, P2PMAP_REASON_NOT_READABLE);
