@@ -295,6 +295,60 @@ static void every_other_call_fails_at_every_place(void **state)
 	each_op(*state, is_another);
 }
 
+/* Where nobody else has named the device it gets an object of its own. */
+
+static void check_errno(int rc, enum fault_kind kind)
+{
+	if (kind == FAULT_NONE)
+		assert_int_equal(rc, 0);
+	else if (rc)
+		assert_true(errno_is_right(rc, kind));
+}
+
+static void the_first_mapping_of_an_exporter_fails_at_every_place(void **state)
+{
+	struct lab *lab = *state;
+	unsigned char *range = bar_at(lab, 0, PAGE);
+	struct p2pmap_mapping *mapping = NULL;
+	enum fault_kind kind;
+	unsigned int nth = 0;
+	int rc;
+
+	do {
+		fault_arm(++nth);
+		rc = try_map(lab, range, PAGE, WRITE, &mapping);
+		kind = fault_hit();
+		check_errno(rc, kind);
+		if (!rc)
+			unmap(mapping);
+	} while (kind != FAULT_NONE);
+	assert_true(nth > 1);
+	munmap(range, PAGE);
+}
+
+static void the_first_to_attach_a_device_fails_at_every_place(void **state)
+{
+	struct lab *lab = *state;
+	struct p2pmap_importer *importer = NULL;
+	enum fault_kind kind;
+	unsigned int nth = 0;
+	int rc;
+
+	if (!lab->nvme_address || bind_driver("nvme", lab->nvme_address))
+		lab_skip(lab, "there is no NVMe controller with a driver");
+	do {
+		fault_arm(++nth);
+		rc = attach(lab->ctx, lab->nvme_address, 0, &lab->reason,
+			    &importer);
+		kind = fault_hit();
+		check_errno(rc, kind);
+		if (!rc)
+			assert_int_equal(p2pmap_importer_detach(importer), 0);
+	} while (kind != FAULT_NONE);
+	assert_true(nth > 1);
+	assert_int_equal(bind_driver("none", lab->nvme_address), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +358,8 @@ int main(int argc, char **argv)
 		LAB_TEST(unmap_and_close_need_no_memory),
 		LAB_TEST(memory_goes_although_there_is_none),
 		LAB_TEST(every_other_call_fails_at_every_place),
+		LAB_TEST(the_first_mapping_of_an_exporter_fails_at_every_place),
+		LAB_TEST(the_first_to_attach_a_device_fails_at_every_place),
 	};
 
 	if (!lab_begin(argc, argv, LAB_TRANSLATED))
