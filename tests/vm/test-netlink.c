@@ -430,6 +430,13 @@ static void a_dump_can_be_of_one_context(void **state)
 	assert_int_equal(nl_receive_all(&nl, list_add, &some), 0);
 	assert_int_equal(some.nr, 1);
 	assert_int_equal(some.id[0], all.id[1]);
+	/* And so are its importers. */
+	some.nr = 0;
+	nl_begin(&nl, &request, P2PMAP_NL_CMD_IMPORTER_GET, NLM_F_DUMP);
+	nl_put_u64(&request, A(IMPORTER, CONTEXT), all.mapping[1].context);
+	assert_int_equal(nl_send(&nl, &request), 0);
+	assert_int_equal(nl_receive_all(&nl, list_add, &some), 0);
+	assert_int_equal(some.nr, 1);
 	nl_close(&nl);
 	p2pmap_context_close(other.ctx);
 	lab_reopen(lab);
