@@ -8,7 +8,7 @@
  * exporter's memory is free again.
  *
  * iommu: on
- * lab: --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'
+ * lab: --icount --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'
  */
 #define _GNU_SOURCE
 #include "drivers.h"

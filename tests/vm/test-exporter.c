@@ -6,7 +6,7 @@
  * tests/kmod/ivshmem_piece.c is the driver, /dev/p2pmap the importer's way.
  *
  * iommu: on
- * lab: --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'
+ * lab: --icount --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'
  */
 #define _GNU_SOURCE
 #include "drivers.h"

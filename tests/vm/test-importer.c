@@ -8,7 +8,7 @@
  * IOMMU translates the driver stops its device itself, so all of this holds
  * there, too, but that what went cannot be had back at the same address.
  *
- * lab: --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'
+ * lab: --icount --qemu '-device edu,bus=rp1,dma_mask=0xffffffffffffffff'
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -5,7 +5,6 @@
  * answers ENODEV.
  *
  * iommu: on
- * lab: --icount
  * alone: what is pulled out and fails to come back is missed by others
  *
  * Hot-unplug is QEMU's: device_del on its monitor, which the guest must agree
@@ -209,9 +208,10 @@ static void importer_unbound_stays_gone_after_it_is_bound_again(void **state)
 
 /*
  * With its driver the device's bus mastering goes, too, and nothing would be
- * shown.  So turn it on again, as the next driver will.
+ * shown.  So turn it on again, as the next driver will.  False if it was too
+ * late: the transfer had come to its end before.
  */
-static void let_it_through(struct lab *lab)
+static bool let_it_through(struct lab *lab)
 {
 	const uint16_t memory_and_bus_master = 6;
 	char path[128];
@@ -222,25 +222,30 @@ static void let_it_through(struct lab *lab)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, &memory_and_bus_master, 2, 4), 2);
 	close(fd);
-	assert_true(edu_busy(lab->edu));
+	return edu_busy(lab->edu);
 }
 
 static void importer_unbind_while_it_writes_leaves_memory_alone(void **state)
 {
 	struct lab *lab = *state;
 	struct three three = three_begin(lab);
+	bool in_time;
+	int kind = 0;
 
-	for (int kind = 0; kind < KINDS; kind++) {
+	/* On a slow machine many come too late, and show nothing. */
+	for (int tries = 0; kind < KINDS && tries < 50; tries++) {
 		start_writing(&three, kind);
 		device_unbind_at_once(lab, true);
-		let_it_through(lab);
+		in_time = let_it_through(lab);
 		sleep_ms(200);
-		assert_filled(three.range[kind], PROBE, SEED_BEFORE);
+		if (in_time)
+			assert_filled(three.range[kind++], PROBE, SEED_BEFORE);
 		three_end(&three);
 		device_set_up(lab, true);
 		lab_reopen(lab);
 		three = three_begin(lab);
 	}
+	assert_int_equal(kind, KINDS);
 	three_end(&three);
 }
 
@@ -406,6 +411,8 @@ static void unplug_under_load(struct lab *lab, bool importer)
 	if (load.error)
 		lab_note(lab, "load: %s", strerror(-load.error));
 	assert_int_equal(load.error, 0);
+	if (!importer)
+		assert_int_equal(edu_wait(lab->edu, EDU_TIMEOUT_MS), 0);
 	three_end(&three);
 	/* What the device did not write before it went, it never writes. */
 	device_plug(lab, importer);
