@@ -197,15 +197,13 @@ void fuzz_input_print(const char *word, const struct fuzz_input *input)
 
 uint64_t fuzz_input_hash(const struct fuzz_input *input)
 {
-	struct fuzz_random random = { input->nr_ops };
-	uint64_t bytes;
+	uint64_t hash = input->nr_ops, bytes;
 
 	for (int i = 0; i < input->nr_ops; i++) {
 		memcpy(&bytes, input->ops[i], FUZZ_OP_SIZE);
-		random.state ^= bytes;
-		random.state = fuzz_next(&random);
+		hash = fuzz_next(&(struct fuzz_random){ hash ^ bytes });
 	}
-	return random.state;
+	return hash;
 }
 
 /* Coverage */

@@ -125,7 +125,7 @@ static int worker_begin(struct campaign *campaign)
 
 static int work_in_threads(struct campaign *campaign, unsigned long round)
 {
-	struct worker workers[FUZZ_THREADS_MAX];
+	struct worker workers[FUZZ_THREADS_MAX] = { 0 };
 	pthread_t threads[FUZZ_THREADS_MAX];
 	unsigned int nr = fuzz_corpus_at(campaign->shared, round);
 
@@ -468,7 +468,7 @@ static void a_user_gets_nothing_beyond_his_rights_in_threads(void **state)
 /* What was found with KCOV is found again without it. */
 static void a_seed_and_what_was_found_repeat_the_inputs(void **state)
 {
-	struct campaign campaigns[3];
+	struct campaign campaigns[3] = { 0 };
 	uint64_t hashes[3];
 
 	(void)state;

@@ -254,7 +254,7 @@ struct hoard {
 static int hoard(void *arg)
 {
 	struct hoard *hoard = arg;
-	struct lab own = *hoard->lab;
+	struct lab own;
 	char byte;
 
 	CHILD_CHECK(!file_write(GROUP "/cgroup.procs", "0"));
