@@ -578,10 +578,12 @@ static void who_waits_in_read_when_another_maps_first_is_sent_away(void **state)
 	struct lab *lab = *state;
 	struct p2pmap_attach attach = { .size = sizeof(attach),
 					.pci = lab->edu_pci };
-	struct shared shared = { .fd = open(NODE, O_RDWR | O_CLOEXEC) };
 	struct timespec patience;
+	struct shared shared;
 	pthread_t reader;
 
+	need_translated(lab);
+	shared.fd = open(NODE, O_RDWR | O_CLOEXEC);
 	assert_int_equal(ioctl(shared.fd, P2PMAP_IOC_ATTACH, &attach), 0);
 	shared.importer = attach.out_id;
 	assert_int_equal(pthread_create(&reader, NULL, read_events, &shared),
