@@ -133,6 +133,8 @@ static void a_device_with_a_kernel_driver_can_be_attached(void **state)
 	/* Its driver knows how wide it is. */
 	check_attach(lab, lab->nvme_address, 64, EINVAL,
 		     P2PMAP_REASON_DMA_WIDTH);
+	/* It gives its buffer to p2pdma where there is one. */
+	assert_int_equal(COMMAND("bind-driver", "none", lab->nvme_address), 0);
 }
 
 static void an_importer_whose_driver_went_cannot_be_mapped_for(void **state)

@@ -11,7 +11,7 @@
  * iommu: on amd
  */
 #define _GNU_SOURCE
-#include "harness.h"
+#include "witness.h"
 
 #include <signal.h>
 #include <time.h>
@@ -567,7 +567,8 @@ static void kill_rounds(struct lab *lab, uint32_t flags)
 			assert_int_equal(page[k], 0x44);
 	}
 	lab_note(lab, "%u of %u writes were on their way", late, ROUNDS / 2);
-	assert_true(late >= ROUNDS / 4);
+	/* A kernel that is slow to kill has fewer. */
+	assert_true(late >= scaled(ROUNDS / 4));
 	munmap(page, PAGE);
 	close(fd);
 }
