@@ -308,8 +308,9 @@ static void a_child_of_the_same_pid_is_a_child(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == 77) {
-		print_message("no pid namespaces here\n");
-		skip();
+		/* For meson, what cmocka prints of a skip is a failure. */
+		print_message("# skipped: no pid namespaces here\n");
+		return;
 	}
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
