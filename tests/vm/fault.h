@@ -101,6 +101,24 @@ static inline bool fault_spare(const char *symbol)
 	       fault_callers("reject", start, end);
 }
 
+/* How often something was made to fail so far, whoever asked for it. */
+static inline long fault_total(void)
+{
+	long total = 0;
+	char path[128];
+
+	for (int kind = FAULT_SLAB; kind < FAULT_KINDS; kind++) {
+		snprintf(path, sizeof(path), "%s/times", fault_folder[kind]);
+		total += FAULT_TIMES - file_number(path, NULL);
+	}
+	return total;
+}
+
+static inline void fault_tell(void)
+{
+	lab_figure("injected faults", fault_total());
+}
+
 /* Every allocation may fail: also those that can wait, and single pages. */
 static inline bool fault_begin(void)
 {
@@ -116,6 +134,7 @@ static inline bool fault_begin(void)
 		return false;
 	if (!fault_spare("add_dma_entry"))
 		return false;
+	atexit(fault_tell);
 	fault_nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
 	return fault_nth_fd >= 0;
 }
@@ -143,19 +162,6 @@ static inline enum fault_kind fault_which(void)
 		fault_count[kind] = count;
 	}
 	return found;
-}
-
-/* How often there was no memory so far, whoever asked. */
-static inline long fault_total(void)
-{
-	long total = 0;
-	char path[128];
-
-	for (int kind = FAULT_SLAB; kind <= FAULT_PAGE; kind++) {
-		snprintf(path, sizeof(path), "%s/times", fault_folder[kind]);
-		total += FAULT_TIMES - file_number(path, NULL);
-	}
-	return total;
 }
 
 /*
