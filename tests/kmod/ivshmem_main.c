@@ -342,7 +342,7 @@ static int __init ivshmem_init(void)
 {
 	int rc;
 
-	ivshmem_free_queue = alloc_workqueue("ivshmem_exporter", 0, 0);
+	ivshmem_free_queue = alloc_workqueue("ivshmem_exporter", WQ_UNBOUND, 0);
 	if (!ivshmem_free_queue)
 		return -ENOMEM;
 	inodes = kern_mount(&inodes_type);
