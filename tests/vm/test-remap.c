@@ -490,11 +490,13 @@ static void watch_look(struct watch *watch, const struct piece *piece)
 static void assert_rate(const struct watch *watch, const struct piece *piece)
 {
 	uint64_t ms = now_ms() - watch->begin;
+	/* A slow kernel is seen in the middle of it, part by part. */
+	unsigned int parts = scaled(10) < 10 ? 8 : 1;
 
 	lab_note(piece->lab, "restored %u times in %llu ms", watch->times,
 		 (unsigned long long)ms);
 	assert_true(watch->times > 1);
-	assert_true(watch->times <= ms / RESTORE_INTERVAL_MS + 2);
+	assert_true(watch->times <= parts * (ms / RESTORE_INTERVAL_MS + 2));
 }
 
 static void a_storm_of_invalidations_is_not_played_along(void **state)
