@@ -363,7 +363,8 @@ static void rounds_of(struct lab *lab, struct race *race, unsigned long rounds)
 		 " memory handed on, %lu damaged",
 		 luck.rounds, luck.in_flight, luck.handed_on, luck.damaged);
 	assert_int_equal(luck.damaged, 0);
-	assert_true(luck.in_flight * 4 >= luck.rounds);
+	/* A kernel for which all is scaled down is too slow to be lucky. */
+	assert_true(scaled(10) < 10 || luck.in_flight * 4 >= luck.rounds);
 	assert_true(luck.handed_on * 4 >= luck.rounds);
 }
 
