@@ -102,10 +102,16 @@ uint64_t memlock_charged(uid_t uid)
 /* What the DMA API has mapped for a device, by its own book of them. */
 long dma_mappings(const char *address)
 {
-	FILE *file = fopen("/sys/kernel/debug/dma-api/dump", "re");
-	char line[LINE];
+	char line[LINE] = "";
+	FILE *file;
 	long n = 0;
 
+	/* With dma_debug=off there is no book, and the kernel reads it still. */
+	if (!file_read("/sys/kernel/debug/dma-api/disabled", line,
+		       sizeof(line)) ||
+	    line[0] != 'N')
+		return -1;
+	file = fopen("/sys/kernel/debug/dma-api/dump", "re");
 	if (!file)
 		return -1;
 	while (fgets(line, sizeof(line), file))
