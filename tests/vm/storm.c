@@ -19,19 +19,29 @@
 #define WORD_OTHER 0x0bad5eedcafef00dULL
 #define DMA_LENGTH 64
 
+/* For a storm that comes to nothing. */
+#define LIMIT_MS 60000
+
 #define DELAY_PARAMETER "/sys/module/p2pmap/parameters/delay_"
 
 static unsigned long *operations;
 
 /* The beginning and the end */
 
-unsigned int storm_ms(void)
+static unsigned int storm_ms(void)
 {
 	const char *seconds = getenv("P2PMAP_RACE_SECONDS");
 
 	if (seconds && *seconds)
 		return strtod(seconds, NULL) * 1000;
 	return scaled(2000);
+}
+
+bool storm_goes_on(uint64_t begun, bool enough)
+{
+	uint64_t ran = now_ms() - begun;
+
+	return ran < storm_ms() || (!enough && ran < LIMIT_MS);
 }
 
 uint64_t storm_below(uint64_t end)

@@ -11,7 +11,8 @@
  * the harness draws and the kernel's log, in the end.
  *
  * P2PMAP_RACE_SECONDS is how long each storm takes, P2PMAP_TEST_SCALE times two
- * seconds without it.  Where the module can delay itself (kmod/delay.h) it does;
+ * seconds without it, and longer where a slow machine has not come to anything by
+ * then.  Where the module can delay itself (kmod/delay.h) it does;
  * P2PMAP_RACE_DELAYS="PERMILLE US" says how often and how long, "0" not at all.
  */
 #ifndef P2PMAP_TEST_STORM_H
@@ -100,8 +101,12 @@ int storm_teardown(void **state);
 	cmocka_unit_test_prestate_setup_teardown(function, storm_setup, \
 						 storm_teardown, #function)
 
-/* How long it takes, and a random number below @end; not for threads. */
-unsigned int storm_ms(void);
+/*
+ * Does a storm that @begun go on?  Until its time is over, and then until there
+ * was @enough of it for the test to mean something; but not for ever.
+ */
+bool storm_goes_on(uint64_t begun, bool enough);
+/* A random number below @end; not for threads. */
 uint64_t storm_below(uint64_t end);
 /* Counts, for the report; in children, too. */
 void storm_did(unsigned long n);

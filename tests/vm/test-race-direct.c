@@ -73,14 +73,14 @@ static void owners_die_while_the_quarantine_is_emptied(void **state)
 	struct storm storm = { .lab = lab };
 	unsigned long rounds = 0;
 	pid_t owner[OWNERS];
-	uint64_t end;
+	uint64_t begun;
 
 	module_reload(lab, "unenforced=1");
 	storm_delays();
 	lab_close(lab);
 	storm_start(&storm, release_thread);
 	storm_start(&storm, storm_onlooker);
-	for (end = now_ms() + storm_ms(); now_ms() < end; rounds++) {
+	for (begun = now_ms(); storm_goes_on(begun, rounds > 0); rounds++) {
 		for (int i = 0; i < OWNERS; i++)
 			owner[i] = child_start(owner_main, lab);
 		sleep_ms(storm_below(80));

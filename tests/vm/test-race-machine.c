@@ -30,12 +30,12 @@ static void start_all(struct storm *storm)
 static void importer_unbound_races_with_everything(void **state)
 {
 	struct storm_other other = storm_other_begin();
-	uint64_t end = now_ms() + storm_ms();
+	uint64_t begun = now_ms();
 	struct lab *lab = *state;
 	unsigned long rounds = 0;
 	struct storm storm;
 
-	for (; now_ms() < end; rounds++) {
+	for (; storm_goes_on(begun, rounds > 0); rounds++) {
 		storm_begin(&storm, lab);
 		start_all(&storm);
 		sleep_ms(storm_below(60));
@@ -67,13 +67,13 @@ static void start_writing(struct storm *storm)
 static void unplugged(void **state, bool importer)
 {
 	struct storm_other other = storm_other_begin();
-	uint64_t end = now_ms() + storm_ms();
+	uint64_t begun = now_ms();
 	struct lab *lab = *state;
 	unsigned long rounds = 0;
 	struct storm storm;
 	bool by_bus;
 
-	for (; now_ms() < end; rounds++) {
+	for (; storm_goes_on(begun, rounds > 0); rounds++) {
 		storm_begin(&storm, lab);
 		/* What the exporter has is another's when it is back. */
 		storm.guarded = importer;
@@ -166,11 +166,11 @@ static void exporter_leaves(struct lab *lab, uint32_t way)
 
 static void exporting_drivers_leave_in_the_middle_of_everything(void **state)
 {
-	uint64_t end = now_ms() + storm_ms();
+	uint64_t begun = now_ms();
 	struct lab *lab = *state;
 	unsigned long rounds = 0;
 
-	for (; now_ms() < end; rounds++)
+	for (; storm_goes_on(begun, rounds > 0); rounds++)
 		exporter_leaves(lab, rounds & 1 ? IVSHMEM_OWN_DMA : 0);
 	assert_int_equal(COMMAND("rmmod", EXPORTER), 0);
 	assert_int_equal(sysfs_write(lab->ivshmem_address, "enable", "1"), 0);
@@ -224,7 +224,7 @@ static void unload_races_with_open_map_and_close(void **state)
 	struct lab *lab = *state;
 	pid_t user[USERS];
 	struct storm storm = { .lab = lab };
-	uint64_t end;
+	uint64_t begun;
 	int rc;
 
 	/* Whatever a test does to the module, the next one has it as it was. */
@@ -233,7 +233,7 @@ static void unload_races_with_open_map_and_close(void **state)
 	for (int i = 0; i < USERS; i++)
 		user[i] = child_start(user_main, lab);
 	storm_start(&storm, storm_onlooker);
-	for (end = now_ms() + storm_ms(); now_ms() < end; tries++) {
+	for (begun = now_ms(); storm_goes_on(begun, unloaded > 0); tries++) {
 		rc = try_rmmod("p2pmap");
 		assert_true(!rc || rc == -EWOULDBLOCK);
 		storm_did(1);

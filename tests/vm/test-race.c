@@ -19,6 +19,7 @@
 
 static void all_at_once_writes_to_no_other_process(void **state)
 {
+	uint64_t begun = now_ms();
 	struct storm_other other;
 	struct storm storm;
 
@@ -33,7 +34,9 @@ static void all_at_once_writes_to_no_other_process(void **state)
 	storm_start(&storm, storm_events);
 	storm_start(&storm, storm_device);
 	storm_start(&storm, storm_onlooker);
-	sleep_ms(storm_ms());
+	while (storm_goes_on(begun, storm_done() > 100 && storm.events > 5 &&
+					    storm.transfers > 2))
+		sleep_ms(10);
 	storm_stop(&storm);
 	storm_other_end(&other);
 	lab_note(storm.lab, "%lu events, %lu transfers", storm.events,
@@ -47,6 +50,7 @@ static void all_at_once_writes_to_no_other_process(void **state)
 /* Ids are given out in order: a guess may be right before the id is told. */
 static void guessed_ids_race_with_map(void **state)
 {
+	uint64_t begun = now_ms();
 	struct storm storm;
 
 	storm_begin(&storm, *state);
@@ -56,7 +60,8 @@ static void guessed_ids_race_with_map(void **state)
 	storm_start(&storm, storm_guesses);
 	storm_start(&storm, storm_events);
 	storm_start(&storm, storm_onlooker);
-	sleep_ms(storm_ms());
+	while (storm_goes_on(begun, storm_done() > 100))
+		sleep_ms(10);
 	storm_stop(&storm);
 	storm_end(&storm);
 	assert_true(storm_done() > 100);
@@ -65,6 +70,7 @@ static void guessed_ids_race_with_map(void **state)
 /* A copy of all memory, and of the descriptor, is made and ends all the time. */
 static void forks_race_with_everything(void **state)
 {
+	uint64_t begun = now_ms();
 	struct storm_other other;
 	struct storm storm;
 
@@ -77,7 +83,8 @@ static void forks_race_with_everything(void **state)
 	storm_start(&storm, storm_device);
 	storm_start(&storm, storm_forks);
 	storm_start(&storm, storm_forks);
-	sleep_ms(storm_ms());
+	while (storm_goes_on(begun, storm.events > 5))
+		sleep_ms(10);
 	storm_stop(&storm);
 	storm_other_end(&other);
 	lab_note(storm.lab, "%lu events, %lu transfers", storm.events,
@@ -90,12 +97,12 @@ static void forks_race_with_everything(void **state)
 static void close_races_with_invalidations(void **state)
 {
 	struct storm_other other = storm_other_begin();
-	uint64_t end = now_ms() + storm_ms();
+	uint64_t begun = now_ms();
 	struct lab *lab = *state;
 	struct storm storm, memory;
 	unsigned long rounds = 0;
 
-	for (; now_ms() < end; rounds++) {
+	for (; storm_goes_on(begun, rounds > 1); rounds++) {
 		storm_begin(&storm, lab);
 		storm.fd = dup(storm.fd);
 		storm_start(&storm, storm_calls);
@@ -161,14 +168,14 @@ static int doomed_main(void *arg)
 static void processes_end_at_any_moment_and_leave_nothing(void **state)
 {
 	struct storm_other other = storm_other_begin();
-	uint64_t end = now_ms() + storm_ms();
+	uint64_t begun = now_ms();
 	unsigned long rounds = 0, killed = 0;
 	struct lab *lab = *state;
 	pid_t pid;
 	int status;
 
 	dev_load(lab, SEED_DEVICE, DMA_LENGTH);
-	for (; now_ms() < end; rounds++) {
+	for (; storm_goes_on(begun, rounds > 1); rounds++) {
 		/* The children's dice are the parent's. */
 		storm_below(2);
 		pid = child_start(doomed_main, lab);
