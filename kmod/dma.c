@@ -82,7 +82,7 @@ static u64 segment_max(struct device *dev, phys_addr_t phys)
 static u64 chunk_max(const struct p2pmap_dma *dma)
 {
 	u64 boundary = dma_get_seg_boundary(dma->dev);
-	u64 max = dma->translated ? P2PMAP_CHUNK_MAX : SZ_4G;
+	u64 max = dma->translated ? p2pmap_iova_chunk_max(dma) : SZ_4G;
 
 	return min_t(u64, boundary, max - 1) + 1;
 }
@@ -158,7 +158,8 @@ static int dma_prepare_bar(struct p2pmap_dma *dma,
 			   const struct p2pmap_frames *frames)
 {
 	struct run_cursor at = { .frames = frames };
-	u64 max = dma->translated ? P2PMAP_CHUNK_MAX : frames->length;
+	u64 max = dma->translated ? p2pmap_iova_chunk_max(dma) :
+				    frames->length;
 	unsigned int nr = frames->nr_runs + frames->length / max;
 	struct p2pmap_chunk *chunk;
 	u64 offset = 0;

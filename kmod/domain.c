@@ -26,6 +26,8 @@
  * The DMA API would free the address with entries under it, and whoever got it
  * next would keep the old frames: measured.  The hole is aligned as the address
  * is, so its entries are all in one table, and what follows is unrolled here.
+ * Where the IOMMU has no 2 MiB entries the hole's would be in many tables, so
+ * no chunk is longer than one there, and none is reserved.
  */
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
@@ -55,6 +57,12 @@ void p2pmap_iova_exit(void)
 static struct iommu_domain *domain_of(const struct p2pmap_dma *dma)
 {
 	return iommu_get_domain_for_dev(dma->dev);
+}
+
+/* Without 2 MiB entries the hole would fill many tables: one table a chunk then. */
+u64 p2pmap_iova_chunk_max(const struct p2pmap_dma *dma)
+{
+	return dma->page_sizes & PMD_SIZE ? P2PMAP_CHUNK_MAX : PMD_SIZE;
 }
 
 /* Is a chunk's address reserved first, and its runs mapped then? */

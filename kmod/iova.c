@@ -43,6 +43,12 @@ static enum dma_data_direction direction(const struct p2pmap_dma *dma)
 	return dma->write ? DMA_BIDIRECTIONAL : DMA_TO_DEVICE;
 }
 
+/* A dma_iova_link() is all or nothing, however many tables it fills. */
+u64 p2pmap_iova_chunk_max(const struct p2pmap_dma *dma)
+{
+	return P2PMAP_CHUNK_MAX;
+}
+
 /* Every chunk is, whatever its length. */
 bool p2pmap_iova_reserves(u64 length)
 {

@@ -176,7 +176,8 @@ u64 p2pmap_iommu_page_sizes(struct device *dev);
 
 /*
  * Longest chunk behind an IOMMU: one table of its 2 MiB entries, which is what
- * domain.c can do at once.  The same elsewhere, so that programs see the same.
+ * domain.c can do at once, if the IOMMU has such.  The same elsewhere, so that
+ * programs see the same.
  */
 #define P2PMAP_CHUNK_MAX ((u64)SZ_1G)
 
@@ -232,6 +233,7 @@ bool p2pmap_dma_begins_chunk(const struct p2pmap_dma *dma, u64 offset);
 /* iova.c or domain.c; an offset is one in the chunk */
 int p2pmap_iova_init(void);
 void p2pmap_iova_exit(void);
+u64 p2pmap_iova_chunk_max(const struct p2pmap_dma *dma);
 bool p2pmap_iova_reserves(u64 length);
 int p2pmap_iova_reserve(const struct p2pmap_dma *dma,
 			struct p2pmap_chunk *chunk);
