@@ -19,6 +19,7 @@
  * notifiers take, and unmap can run whatever the state of memory.
  */
 #include <linux/dma-map-ops.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/swiotlb.h>
 
@@ -27,11 +28,6 @@
 static enum dma_data_direction dma_direction(const struct p2pmap_dma *dma)
 {
 	return dma->write ? DMA_BIDIRECTIONAL : DMA_TO_DEVICE;
-}
-
-static u64 dma_mask(struct device *dev)
-{
-	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 }
 
 /* Walks runs in pieces that fit a chunk; @run and @skip say where it stands. */
@@ -180,7 +176,7 @@ static int dma_check_reach(struct p2pmap_dma *dma,
 			   const struct p2pmap_frames *frames,
 			   struct p2pmap_reason *why)
 {
-	u64 mask = dma_mask(dma->dev), last = frames->length - 1;
+	u64 mask = p2pmap_dma_mask(dma->dev), last = frames->length - 1;
 	unsigned int i;
 
 	for (i = 0; !dma->translated && i < frames->nr_runs; i++)
@@ -192,6 +188,21 @@ static int dma_check_reach(struct p2pmap_dma *dma,
 		why->value[1] = mask;
 	return p2pmap_fail(why, -ERANGE, P2PMAP_REASON_DMA_MASK,
 			   dma->translated ? frames->length : 0);
+}
+
+/*
+ * Bytes of the importer's addresses that map will take.  The DMA API aligns each
+ * chunk to the next power of two of its length; what that leaves free is not
+ * good for much.
+ */
+u64 p2pmap_dma_space(const struct p2pmap_dma *dma)
+{
+	u64 space = 0;
+	unsigned int i;
+
+	for (i = 0; dma->translated && i < dma->nr_chunks; i++)
+		space += roundup_pow_of_two(dma->chunks[i].length);
+	return space;
 }
 
 /*
@@ -363,7 +374,7 @@ static void chunks_unmap(struct p2pmap_dma *dma, unsigned int nr)
  */
 static int map_error(const struct p2pmap_dma *dma)
 {
-	return dma_mask(dma->dev) <= DMA_BIT_MASK(40) ? -ENOSPC : -ENOMEM;
+	return p2pmap_dma_mask(dma->dev) <= DMA_BIT_MASK(40) ? -ENOSPC : -ENOMEM;
 }
 
 /*

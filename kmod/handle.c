@@ -271,6 +271,7 @@ static int handle_map(struct p2pmap_call *call, struct p2pmap_handle *handle)
 	if (args.kind < 0)
 		return args.kind;
 	args.flags = p2pmap_mapping_flags(importer, cmd->flags);
+	args.space_max = p2pmap_space_max(importer);
 	rc = handle_count(handle, &call->why);
 	if (!rc)
 		rc = p2pmap_bill_add(&handle->bill,

@@ -281,7 +281,7 @@ static int importer_install(struct p2pmap_call *call,
 	cmd->out_mode = dma_mode(importer->translated);
 	cmd->out_flags = importer->enforced ? P2PMAP_IMPORTER_ENFORCED : 0;
 	cmd->out_group = importer->group;
-	cmd->out_dma_mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	cmd->out_dma_mask = p2pmap_dma_mask(dev);
 	rc = p2pmap_ledger_reserve(P2PMAP_LEDGER_IMPORTERS, &importer->entry,
 				   &importer->object.ref, &call->ctx->uid);
 	if (!rc)

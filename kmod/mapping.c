@@ -32,6 +32,9 @@ struct workqueue_struct *p2pmap_workqueue;
 /* How often memory that changes meanwhile is looked at again. */
 #define MAP_TRIES 16
 
+/* How often addresses that others just gave back are waited for. */
+#define SPACE_TRIES 5
+
 #define MAPPING_FLAGS \
 	(VMA_DMA_MAP_FLAG_WRITE | VMA_DMA_MAP_FLAG_PIN | \
 	 VMA_DMA_MAP_FLAG_SINK | VMA_DMA_MAP_FLAG_RESTORE | \
@@ -334,7 +337,42 @@ static int mapping_commit(struct vma_dma_mapping *mapping)
 	return rc;
 }
 
-static int mapping_try(struct vma_dma_mapping *mapping, int kind)
+/*
+ * Count the addresses that a commit will take, or refuse to.  Before it takes
+ * them: in the meantime others would find none.
+ */
+static int mapping_take_space(struct vma_dma_mapping *mapping, u64 max)
+{
+	u64 bytes = p2pmap_dma_space(&mapping->map->dma);
+	int tries, rc = 0;
+
+	if (!mapping->importer || !max)
+		return 0;
+	for (tries = 0; tries < SPACE_TRIES; tries++) {
+		rc = p2pmap_device_take_space(mapping->importer, bytes, max);
+		if (rc != -EAGAIN)
+			break;
+		schedule_timeout_killable(P2PMAP_SPACE_LEAVES);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	if (rc)
+		return p2pmap_fail(mapping->map->why, -ENOSPC,
+				   P2PMAP_REASON_IOVA_SPACE, bytes);
+	mapping->space = bytes;
+	return 0;
+}
+
+static void mapping_give_space(struct vma_dma_mapping *mapping, bool at_once)
+{
+	if (mapping->space)
+		p2pmap_device_give_space(mapping->importer, mapping->space,
+					 at_once);
+	mapping->space = 0;
+}
+
+static int mapping_try(struct vma_dma_mapping *mapping,
+		       const struct p2pmap_mapping_args *args)
 {
 	int rc;
 
@@ -345,11 +383,13 @@ static int mapping_try(struct vma_dma_mapping *mapping, int kind)
 	if (p2pmap_mapping_pinned(mapping))
 		mmu_interval_read_begin(&mapping->notifier);
 	vma_dma_map_begin(mapping->map);
-	rc = mapping_prepare(mapping, kind);
+	rc = mapping_prepare(mapping, args->kind);
 	if (!rc)
 		rc = mapping_check_kind(mapping);
 	if (!rc)
 		rc = vma_dma_map_resolve(mapping->map);
+	if (!rc)
+		rc = mapping_take_space(mapping, args->space_max);
 	if (!rc)
 		rc = mapping_find_exporter(mapping);
 	if (!rc && p2pmap_mapping_cuttable(mapping))
@@ -361,14 +401,16 @@ static int mapping_try(struct vma_dma_mapping *mapping, int kind)
 	return rc;
 }
 
-static int mapping_map(struct vma_dma_mapping *mapping, int kind)
+static int mapping_map(struct vma_dma_mapping *mapping,
+		       const struct p2pmap_mapping_args *args)
 {
 	int tries, rc;
 
 	for (tries = 0; tries < MAP_TRIES; tries++) {
-		rc = mapping_try(mapping, kind);
+		rc = mapping_try(mapping, args);
 		if (rc != -EAGAIN)
 			break;
+		mapping_give_space(mapping, true);
 		vma_dma_map_reset(mapping->map);
 		p2pmap_blocks_free(&mapping->blocks);
 		p2pmap_device_put(mapping->exporter);
@@ -404,7 +446,7 @@ p2pmap_mapping_create(const struct p2pmap_mapping_args *args)
 	if (!rc)
 		rc = mapping_open(mapping, args->why);
 	if (!rc)
-		rc = mapping_map(mapping, args->kind);
+		rc = mapping_map(mapping, args);
 	if (!rc)
 		return mapping;
 	p2pmap_mapping_end(mapping);
@@ -427,6 +469,7 @@ void p2pmap_mapping_end(struct vma_dma_mapping *mapping)
 	p2pmap_mapping_dma_down(mapping);
 	mapping_unlink(mapping);
 	up_read(&p2pmap_devices_lock);
+	mapping_give_space(mapping, false);
 	p2pmap_record_end(mapping);
 	p2pmap_restore_cancel(mapping);
 	p2pmap_delay(P2PMAP_DELAY_END_DOWN);

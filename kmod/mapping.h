@@ -58,14 +58,23 @@ struct p2pmap_device {
 	bool dead; /* p2pmap_devices_lock */
 	u64 kept_pages; /* quarantine.c */
 	spinlock_t lock;
+	u64 space; /* lock; bytes of its DMA addresses that were counted */
+	u64 leaving[2]; /* lock; of these, given back of late, and before that */
+	unsigned long aged_at; /* lock; jiffies */
 	struct list_head imports; /* lock; or p2pmap_devices_lock for writing */
 	struct list_head exports; /* lock; or p2pmap_devices_lock for writing */
 };
 
 extern struct rw_semaphore p2pmap_devices_lock;
 
+/* Jiffies after which the DMA API gives an address to others for certain. */
+#define P2PMAP_SPACE_LEAVES (HZ / 50)
+
 struct p2pmap_device *p2pmap_device_get(struct pci_dev *pdev);
 void p2pmap_device_put(struct p2pmap_device *device);
+int p2pmap_device_take_space(struct p2pmap_device *device, u64 bytes, u64 max);
+void p2pmap_device_give_space(struct p2pmap_device *device, u64 bytes,
+			      bool at_once);
 bool p2pmap_device_present(struct pci_dev *pdev);
 struct pci_dev *p2pmap_pcidev_find(const struct p2pmap_pci_addr *addr,
 				   struct p2pmap_reason *why, int *rc);
@@ -107,6 +116,7 @@ struct vma_dma_mapping {
 	unsigned long restored_at; /* jiffies; racy, only limits the rate */
 
 	struct p2pmap_device *importer; /* immutable; reference; NULL: not PCI */
+	u64 space; /* create and end; its part of importer->space */
 	struct p2pmap_device *exporter; /* immutable once mapped; reference */
 	struct list_head import_link; /* importer->lock */
 	struct list_head export_link; /* exporter->lock */
@@ -123,6 +133,7 @@ struct p2pmap_mapping_args {
 	struct device *dev;
 	struct p2pmap_device *importer; /* NULL: not PCI */
 	unsigned long flags;
+	u64 space_max; /* of importer->space, with this; 0: it is not counted */
 	int kind; /* enum p2pmap_kind that it must be, or negative for any */
 	const struct vma_dma_mapping_ops *ops;
 	void *owner;

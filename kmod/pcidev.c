@@ -90,6 +90,63 @@ void p2pmap_device_put(struct p2pmap_device *device)
 		kref_put(&device->ref, device_free);
 }
 
+/*
+ * What was given back leaves.  In the lazy mode that distributions run, the DMA
+ * API keeps an address until it has flushed the IOTLB, 10 ms at most; who maps
+ * and unmaps in a loop could have all of them kept so.
+ */
+static void space_age(struct p2pmap_device *device)
+{
+	unsigned long periods = (jiffies - device->aged_at) /
+				P2PMAP_SPACE_LEAVES;
+
+	lockdep_assert_held(&device->lock);
+	if (!periods)
+		return;
+	device->space -= device->leaving[1];
+	device->leaving[1] = device->leaving[0];
+	device->leaving[0] = 0;
+	device->aged_at = jiffies;
+	if (periods == 1)
+		return;
+	device->space -= device->leaving[1];
+	device->leaving[1] = 0;
+}
+
+/*
+ * Count @bytes of the device's DMA addresses, if these are @max then or less:
+ * 0, -ENOSPC, or -EAGAIN if there will be enough soon.
+ */
+int p2pmap_device_take_space(struct p2pmap_device *device, u64 bytes, u64 max)
+{
+	u64 used, leaving;
+
+	spin_lock(&device->lock);
+	space_age(device);
+	used = device->space;
+	leaving = device->leaving[0] + device->leaving[1];
+	if (used <= max && bytes <= max - used)
+		device->space += bytes;
+	spin_unlock(&device->lock);
+	if (used <= max && bytes <= max - used)
+		return 0;
+	used -= leaving;
+	return used <= max && bytes <= max - used ? -EAGAIN : -ENOSPC;
+}
+
+/* @at_once: nothing was mapped at them. */
+void p2pmap_device_give_space(struct p2pmap_device *device, u64 bytes,
+			      bool at_once)
+{
+	spin_lock(&device->lock);
+	space_age(device);
+	if (at_once)
+		device->space -= bytes;
+	else
+		device->leaving[0] += bytes;
+	spin_unlock(&device->lock);
+}
+
 /* Is the device still on its bus? */
 bool p2pmap_device_present(struct pci_dev *pdev)
 {

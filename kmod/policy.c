@@ -103,6 +103,18 @@ static int policy_check(const struct p2pmap_importer *importer, u32 flags,
 	return 0;
 }
 
+/*
+ * How much of its addresses all that is mapped for an importer here may have
+ * with the caller's: without the privilege half of them, so that something is
+ * left for its own driver, and for who is to set things right.
+ */
+u64 p2pmap_space_max(const struct p2pmap_importer *importer)
+{
+	if (capable(CAP_SYS_RESOURCE))
+		return U64_MAX;
+	return (p2pmap_dma_mask(&importer->device->pdev->dev) >> 1) + 1;
+}
+
 /* The kind of the range, if it may be mapped so; under no lock. */
 int p2pmap_range_judge(const struct p2pmap_importer *importer, u32 flags,
 		       u64 addr, u64 length, struct p2pmap_reason *why)

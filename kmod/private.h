@@ -181,6 +181,7 @@ unsigned long p2pmap_mapping_flags(const struct p2pmap_importer *importer,
 				   u32 flags);
 unsigned long p2pmap_helper_flags(const struct p2pmap_importer *importer,
 				  u32 flags);
+u64 p2pmap_space_max(const struct p2pmap_importer *importer);
 int p2pmap_range_judge(const struct p2pmap_importer *importer, u32 flags,
 		       u64 addr, u64 length, struct p2pmap_reason *why);
 

@@ -215,10 +215,17 @@ struct p2pmap_dma {
 	struct vma_dma_extent *extents;
 };
 
+/* The last address that a device can use. */
+static inline u64 p2pmap_dma_mask(struct device *dev)
+{
+	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+}
+
 int p2pmap_dma_give(struct p2pmap_dma *dma, dma_addr_t dma_addr, u64 length);
 int p2pmap_dma_prepare(struct p2pmap_dma *dma,
 		       const struct p2pmap_frames *frames,
 		       struct p2pmap_reason *why);
+u64 p2pmap_dma_space(const struct p2pmap_dma *dma);
 int p2pmap_dma_map(struct p2pmap_dma *dma, const struct p2pmap_frames *frames,
 		   struct p2pmap_reason *why);
 void p2pmap_dma_unmap(struct p2pmap_dma *dma);

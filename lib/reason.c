@@ -138,7 +138,8 @@ static const struct words words[] = {
 				  "limit, or open another context." },
 	[P2PMAP_REASON_IOVA_SPACE] = { "iova-space",
 				       "There are no {0} bytes of DMA addresses left for this "
-				       "importer: unmap something, or map less at a time." },
+				       "importer, of which users without CAP_SYS_RESOURCE have half: "
+				       "unmap something, or map less at a time." },
 	[P2PMAP_REASON_BUSY_MEMORY] = { "busy-memory",
 					"The memory changed each time it was looked at: try again, or "
 					"map it with P2PMAP_MAP_PIN." },

@@ -27,7 +27,8 @@
  *   ENOENT        no such id in this context
  *   ENOMEM        out of memory, or over the RLIMIT_MEMLOCK of the user
  *   ENOSPC        a limit of the context or of the user, or the importer's
- *                 address space is exhausted; open() of the node says it, too
+ *                 address space is exhausted, or without CAP_SYS_RESOURCE half
+ *                 of it; open() of the node says it, too
  *   ENOTTY        no such ioctl
  *   EOPNOTSUPP    an unknown flag; memory or a machine that p2pmap does not
  *                 support, or not with these flags
@@ -137,7 +138,7 @@ struct p2pmap_pci_addr {
  *	on top of that, all in bytes
  * @P2PMAP_REASON_LIMIT: @value[0]: the limit of the context that was reached
  * @P2PMAP_REASON_IOVA_SPACE: @value[0]: bytes for which no DMA addresses were
- *	to be had
+ *	to be had, by this caller
  * @P2PMAP_REASON_BUSY_MEMORY: the memory changed each time it was looked at
  * @P2PMAP_REASON_TOO_BIG: @value[0]: the largest size that can work, in bytes
  * @P2PMAP_REASON_EXPORTER_REFUSES: @value[0]: an address in memory whose exporter

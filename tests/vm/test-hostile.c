@@ -223,6 +223,107 @@ static void pieces_of_a_bar_count(void **state)
 	dismiss();
 }
 
+/* DMA addresses */
+
+#define NARROW_BITS 28
+#define PIECE (8 * MIB)
+#define HALF ((1U << (NARROW_BITS - 1)) / PIECE)
+
+/* The width of edu's addresses from now on, as only root can state it. */
+static void state_width(struct lab *lab, unsigned int bits)
+{
+	struct p2pmap_importer *importer;
+
+	assert_int_equal(
+		attach(lab->ctx, lab->edu_address, bits, NULL, &importer), 0);
+	assert_int_equal(p2pmap_importer_detach(importer), 0);
+}
+
+/* Maps a piece of RAM again and again, until it has no address; how often. */
+static unsigned int map_until_no_address(struct lab *own, size_t length)
+{
+	struct p2pmap_mapping *mapping;
+	char *range = child_ram(length);
+	unsigned int n = 0;
+	int rc;
+
+	while (!(rc = try_map(own, range, length, 0, &mapping)))
+		n++;
+	CHILD_CHECK(rc == -ENOSPC);
+	CHILD_CHECK(own->reason.code == P2PMAP_REASON_IOVA_SPACE);
+	return n;
+}
+
+struct narrow {
+	struct lab *lab;
+	int tell[2];
+};
+
+/* Whatever way the first half of them ends, there are as many again. */
+static int take_half_and_wait(void *arg)
+{
+	struct narrow *narrow = arg;
+	struct p2pmap_mapping *mapping;
+	struct lab own, second;
+
+	CHILD_CHECK(!become_user(USER_UID, USER_UID));
+	own = users_own(narrow->lab);
+	/* A length counts as the DMA API aligns it. */
+	CHILD_CHECK(map_until_no_address(&own, PIECE / 2 + PAGE) == HALF);
+	p2pmap_context_close(own.ctx);
+	own = users_own(narrow->lab);
+	CHILD_CHECK(!try_map(&own, child_ram(PIECE), PIECE, 0, &mapping));
+	second = users_own(narrow->lab);
+	CHILD_CHECK(map_until_no_address(&second, PIECE) == HALF - 1);
+	/* What is refused takes nothing. */
+	CHILD_CHECK(!p2pmap_mapping_unmap(mapping));
+	CHILD_CHECK(map_until_no_address(&own, 2 * PIECE) == 0);
+	CHILD_CHECK(map_until_no_address(&own, PIECE) == 1);
+	CHILD_CHECK(write(narrow->tell[1], "x", 1) == 1);
+	pause();
+	return 0;
+}
+
+/* A user takes what he gets, and there is some left; then he is killed. */
+static void check_half(struct lab *lab, bool unplug)
+{
+	struct narrow narrow = { .lab = lab };
+	unsigned char *range = ram(PIECE);
+	struct p2pmap_mapping *mapping[HALF / 2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe2(narrow.tell, O_CLOEXEC), 0);
+	pid = child_start(take_half_and_wait, &narrow);
+	close(narrow.tell[1]);
+	assert_int_equal(read(narrow.tell[0], &byte, 1), 1);
+	for (unsigned int i = 0; i < HALF / 2; i++)
+		mapping[i] = map(lab, range, PIECE, 0);
+	for (unsigned int i = 0; i < HALF / 2; i++)
+		unmap(mapping[i]);
+	if (unplug) {
+		bind_driver("none", lab->edu_address);
+		bind_driver("uio_pci_generic", lab->edu_address);
+	}
+	kill(pid, SIGKILL);
+	child_end(pid);
+	close(narrow.tell[0]);
+	munmap(range, PIECE);
+}
+
+static void half_of_the_addresses_are_not_for_users(void **state)
+{
+	struct lab *lab = *state;
+
+	admit(lab);
+	for (int i = 0; i < 4; i++) {
+		state_width(lab, NARROW_BITS);
+		check_half(lab, i % 2);
+		lab_reopen(lab);
+	}
+	dismiss();
+}
+
 /* What is counted, against what is kept */
 
 #define GROUP "/sys/fs/cgroup/hostile"
@@ -702,6 +803,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(the_limit_of_one_user_is_not_anothers),
 	LAB_TEST(contexts_importers_watches_and_lengths_count),
 	LAB_TEST(pieces_of_a_bar_count),
+	LAB_TEST(half_of_the_addresses_are_not_for_users),
 	LAB_TEST(what_is_kept_is_charged_and_counted),
 	LAB_TEST(a_file_of_another_is_not_written),
 	LAB_TEST(a_call_that_began_before_the_first_map_is_eperm),
