@@ -175,6 +175,24 @@ static int find_holes(struct restore *restore)
 	}
 }
 
+/* Can memory of this VMA fill a hole, whatever is there just now? */
+static int check_vma(struct restore *restore, struct vm_area_struct *vma,
+		     unsigned long at)
+{
+	const struct vma_dma_map *map = restore->mapping->map;
+	int kind = p2pmap_vma_kind(vma, at, map->flags, restore->why);
+
+	if (kind < 0)
+		return kind;
+	if (kind != map->kind)
+		return p2pmap_fail(restore->why, -EFAULT, P2PMAP_REASON_MIXED,
+				   at);
+	/* The worker must not wait for a monitor that may never answer. */
+	if (restore->announce && restore->lost_too && userfaultfd_armed(vma))
+		return -EFAULT;
+	return 0;
+}
+
 static int fill_vma(struct restore *restore, struct hole *hole,
 		    struct vm_area_struct *vma, unsigned long at,
 		    unsigned long end)
@@ -193,21 +211,13 @@ static int fill_vma(struct restore *restore, struct hole *hole,
 		.seq = restore->seq,
 		.why = restore->why,
 	};
-	int kind;
+	int rc = check_vma(restore, vma, at);
 
-	kind = p2pmap_vma_kind(vma, at, mapping->map->flags, restore->why);
-	if (kind < 0)
-		return kind;
-	if (kind != mapping->map->kind)
-		return p2pmap_fail(restore->why, -EFAULT, P2PMAP_REASON_MIXED,
-				   at);
+	if (rc)
+		return rc;
 	/* Unasked nothing is faulted in: what is not there is lost. */
-	if (!restore->lost_too)
-		return p2pmap_frames_peek(&hole->frames, &part);
-	/* The worker must not wait for a monitor that may never answer. */
-	if (restore->announce && userfaultfd_armed(vma))
-		return -EFAULT;
-	return p2pmap_frames_add(&hole->frames, &part);
+	return restore->lost_too ? p2pmap_frames_add(&hole->frames, &part) :
+				   p2pmap_frames_peek(&hole->frames, &part);
 }
 
 /* Collect the frames of one hole; mmap_lock is held. */
@@ -264,7 +274,7 @@ static int lock_memory(const struct restore *restore)
 	struct mm_struct *mm = restore->mapping->mm;
 
 	if (restore->announce)
-		return mmap_read_trylock(mm) ? 0 : -EAGAIN;
+		return mmap_read_trylock(mm) ? 0 : -EBUSY;
 	return mmap_read_lock_killable(mm);
 }
 
@@ -501,14 +511,49 @@ static int restore_pages(struct restore *restore)
 	return rc;
 }
 
-/* What did not come back for a reason that lasts is lost. */
-static void give_up(struct vma_dma_mapping *mapping, u32 first, u32 end)
+/* Where does it end that from restore->first on no VMA can give memory? */
+static u32 barren_end(struct restore *restore)
+{
+	struct vma_dma_mapping *mapping = restore->mapping;
+	unsigned long at = mapping->start + ((u64)restore->first << PAGE_SHIFT);
+	unsigned long end = mapping->start + mapping->length;
+	struct vm_area_struct *vma;
+
+	if (lock_memory(restore))
+		return restore->first;
+	while (at < end) {
+		vma = find_vma(mapping->mm, at);
+		if (!vma)
+			at = end;
+		else if (vma->vm_start > at)
+			at = vma->vm_start;
+		else if (check_vma(restore, vma, at))
+			at = vma->vm_end;
+		else
+			break;
+	}
+	mmap_read_unlock(mapping->mm);
+	return (min(at, end) - mapping->start) >> PAGE_SHIFT;
+}
+
+/*
+ * What did not come back for a reason that lasts is lost.  False, and nothing is
+ * given up yet, if memory to split a block at the end is short.
+ */
+static bool give_up(struct vma_dma_mapping *mapping, u32 first, u32 end)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	bool lost = false;
+	bool lost = false, room;
 	unsigned int i;
 
 	mutex_lock(&mapping->lock);
+	room = !make_room(mapping, 1);
+	if (!room)
+		goto unlock;
+	if (end < mapping->length >> PAGE_SHIFT &&
+	    blocks->v[p2pmap_blocks_find(blocks, end)].state ==
+		    P2PMAP_BLOCK_CUT)
+		p2pmap_blocks_split(blocks, end);
 	for (i = p2pmap_blocks_find(blocks, first);
 	     i < blocks->nr && blocks->v[i].first < end; i++) {
 		if (blocks->v[i].state != P2PMAP_BLOCK_CUT)
@@ -524,7 +569,9 @@ static void give_up(struct vma_dma_mapping *mapping, u32 first, u32 end)
 					   P2PMAP_EVENT_WITHDRAWN :
 					   P2PMAP_EVENT_CHANGED,
 		});
+unlock:
 	mutex_unlock(&mapping->lock);
+	return room;
 }
 
 /* At most how far a part goes that begins at restore->first. */
@@ -572,9 +619,27 @@ static bool transient(int rc)
 }
 
 /*
+ * A part did not come back, for a reason that lasts: all is lost up to where
+ * memory could be had again, or if there might be some here, a shorter part is
+ * to be tried.  False if memory to do so is short.
+ */
+static bool part_failed(struct restore *restore)
+{
+	u32 nr = restore->end - restore->first, barren = barren_end(restore);
+
+	if (barren == restore->first && nr > 1) {
+		restore->step = nr / 2;
+		restore->end = restore->first;
+		return true;
+	}
+	restore->end = max(restore->first + 1, barren);
+	return give_up(restore->mapping, restore->first, restore->end);
+}
+
+/*
  * Restore part by part; true if something is worth another try.  One page that
  * cannot be had must not keep its neighbours: parts get shorter until it is
- * alone, and longer again after it.
+ * alone, and longer again after it.  While the memory is locked there is none.
  */
 static bool restore_parts(struct vma_dma_mapping *mapping)
 {
@@ -585,22 +650,18 @@ static bool restore_parts(struct vma_dma_mapping *mapping)
 		.step = WHOLE,
 	};
 	bool again = false;
-	u32 nr;
 	int rc;
 
 	while (next_part(&restore)) {
-		nr = restore.end - restore.first;
 		rc = restore_pages(&restore);
-		if (!rc) {
+		if (rc == -EBUSY)
+			return true;
+		if (!rc)
 			restore.step = min_t(u32, 2 * restore.step, WHOLE);
-		} else if (transient(rc)) {
+		else if (transient(rc))
 			again = true;
-		} else if (nr > 1 && rc != -ENODEV) {
-			restore.step = nr / 2;
-			restore.end = restore.first;
-		} else if (rc != -ENODEV) {
-			give_up(mapping, restore.first, restore.end);
-		}
+		else if (rc != -ENODEV)
+			again |= !part_failed(&restore);
 		cond_resched();
 	}
 	return again;

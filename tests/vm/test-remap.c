@@ -454,6 +454,91 @@ static void restore_does_not_invent_memory(void **state)
 	piece_end(&piece);
 }
 
+#define TRACING "/sys/kernel/tracing/"
+#define LOCK_EVENT TRACING "events/mmap_lock/mmap_lock_acquire_returned/enable"
+
+/* How often a worker of the kernel took a lock of some process's memory. */
+static unsigned int worker_locks(void)
+{
+	FILE *file = fopen(TRACING "trace", "re");
+	char line[512];
+	unsigned int n = 0;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		n += strstr(line, "kworker") && strstr(line, "mmap_lock");
+	fclose(file);
+	return n;
+}
+
+static void worker_locks_begin(struct lab *lab)
+{
+	int fd;
+
+	if (access(TRACING "trace", F_OK))
+		COMMAND("mount", "-t", "tracefs", "none",
+			"/sys/kernel/tracing");
+	if (access(LOCK_EVENT, F_OK))
+		lab_skip(lab, "this kernel does not tell of locks");
+	/* To open it for writing anew is to clear it. */
+	fd = open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(file_write(LOCK_EVENT, "1"), 0);
+}
+
+#define MANY 4096
+
+static int take_munmap(void *addr, size_t length)
+{
+	return munmap(addr, length);
+}
+
+static int take_write(void *addr, size_t length)
+{
+	return mprotect(addr, length, PROT_READ);
+}
+
+static int put_a_file_there(void *addr, size_t length)
+{
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	void *there =
+		mmap(addr, length, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0);
+
+	close(file);
+	return there == addr ? 0 : -1;
+}
+
+/* Of a few thousand pages most go; how often the worker looks at them. */
+static void check_tries(struct lab *lab, int (*take)(void *, size_t))
+{
+	struct piece piece =
+		piece_at(lab, ram(MANY * PAGE), MANY * PAGE, WRITE | RESTORE);
+	unsigned int tries;
+
+	worker_locks_begin(lab);
+	assert_int_equal(take(piece.range + 77 * PAGE, 1000 * PAGE), 0);
+	assert_int_equal(take(piece.range + 1500 * PAGE, (MANY - 1500) * PAGE),
+			 0);
+	sleep_ms(10 * RESTORE_INTERVAL_MS);
+	assert_int_equal(file_write(LOCK_EVENT, "0"), 0);
+	tries = worker_locks();
+	lab_note(lab, "the worker looked %u times", tries);
+	/* Those that are there may have been cut with them, one by one. */
+	assert_true(tries > 0 && tries < 2 * (1500 - 1000));
+	assert_true(comes_alive(piece.mapping, (1500 - 1000) * PAGE));
+	assert_works(&piece, 76, 100);
+	assert_works(&piece, 1077, 101);
+	piece_end(&piece);
+}
+
+static void restore_does_not_try_each_page_of_what_is_not_there(void **state)
+{
+	check_tries(*state, take_munmap);
+	check_tries(*state, take_write);
+	check_tries(*state, put_a_file_there);
+}
+
 static void restore_respects_protection(void **state)
 {
 	struct piece piece = piece_of(*state, WRITE | RESTORE);
@@ -738,6 +823,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(restore_survives_migration),
 	LAB_TEST(restore_survives_ksm),
 	LAB_TEST(restore_does_not_invent_memory),
+	LAB_TEST(restore_does_not_try_each_page_of_what_is_not_there),
 	LAB_TEST(restore_respects_protection),
 	LAB_TEST(a_storm_of_invalidations_is_not_played_along),
 	LAB_TEST(numa_balancing_costs_gaps_only),
