@@ -85,29 +85,38 @@ static void span_add(struct span *span, const struct p2pmap_block *block)
 	span->to = from + ((u64)block->nr << PAGE_SHIFT);
 }
 
-static void cut_bytes(struct vma_dma_mapping *mapping, u64 offset, u64 length)
+/* How to cut. */
+#define CUT_SINKS_TOO BIT(0)
+#define CUT_AT_ONCE BIT(1) /* within non_block_start(): do not even schedule */
+
+static void cut_bytes(struct vma_dma_mapping *mapping, u64 offset, u64 length,
+		      unsigned int how)
 {
-	if (length)
-		p2pmap_dma_cut(&mapping->map->dma, offset, length);
+	if (!length)
+		return;
+	p2pmap_dma_cut(&mapping->map->dma, offset, length);
+	/* Each waits for the IOMMU, and there may be millions of them. */
+	if (!(how & CUT_AT_ONCE))
+		cond_resched();
 }
 
 /* May this block be cut now? */
-static bool is_mapped(const struct p2pmap_block *block, bool sinks_too)
+static bool is_mapped(const struct p2pmap_block *block, unsigned int how)
 {
 	return block->state == P2PMAP_BLOCK_LIVE ||
-	       (sinks_too && block->state == P2PMAP_BLOCK_SINK);
+	       ((how & CUT_SINKS_TOO) && block->state == P2PMAP_BLOCK_SINK);
 }
 
 /* What a cut of pages [first, end) takes from the device. */
 static struct span span_to_cut(const struct p2pmap_blocks *blocks, u32 first,
-			       u32 end, bool sinks_too)
+			       u32 end, unsigned int how)
 {
 	struct span span = {};
 	unsigned int i;
 
 	for (i = p2pmap_blocks_find(blocks, first);
 	     i < blocks->nr && blocks->v[i].first < end; i++)
-		if (is_mapped(&blocks->v[i], sinks_too))
+		if (is_mapped(&blocks->v[i], how))
 			span_add(&span, &blocks->v[i]);
 	return span;
 }
@@ -119,11 +128,11 @@ static struct span span_to_cut(const struct p2pmap_blocks *blocks, u32 first,
  * where the table was, would then take down what lies behind it (VT-d).
  */
 static struct span cut_blocks(struct vma_dma_mapping *mapping, u32 first,
-			      u32 end, bool sinks_too)
+			      u32 end, unsigned int how)
 {
 	const struct p2pmap_dma *dma = &mapping->map->dma;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	struct span cut = span_to_cut(blocks, first, end, sinks_too);
+	struct span cut = span_to_cut(blocks, first, end, how);
 	u64 from = 0, length = 0, offset;
 	unsigned int i;
 
@@ -134,19 +143,19 @@ static struct span cut_blocks(struct vma_dma_mapping *mapping, u32 first,
 	     i < blocks->nr && blocks->v[i].first < end; i++) {
 		struct p2pmap_block *block = &blocks->v[i];
 
-		if (!is_mapped(block, sinks_too))
+		if (!is_mapped(block, how))
 			continue;
 		offset = (u64)block->first << PAGE_SHIFT;
 		if (offset != from + length ||
 		    p2pmap_dma_begins_chunk(dma, offset)) {
-			cut_bytes(mapping, from, length);
+			cut_bytes(mapping, from, length, how);
 			from = offset;
 			length = 0;
 		}
 		length += (u64)block->nr << PAGE_SHIFT;
 		p2pmap_blocks_set(blocks, i, P2PMAP_BLOCK_CUT);
 	}
-	cut_bytes(mapping, from, length);
+	cut_bytes(mapping, from, length, how);
 	p2pmap_delay_spin(P2PMAP_DELAY_CUT);
 	return cut;
 }
@@ -211,14 +220,16 @@ static bool may_be_false_alarm(const struct mmu_notifier_range *range)
  * false alarm it is not lost yet.
  */
 static void revoke(struct vma_dma_mapping *mapping, u64 offset, u64 end,
-		   u32 reasons, bool alarm)
+		   u32 reasons, const struct mmu_notifier_range *range)
 {
+	unsigned int how = mmu_notifier_range_blockable(range) ? 0 :
+								 CUT_AT_ONCE;
 	u32 first = offset >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	struct span cut = cut_blocks(mapping, first, last, false);
+	struct span cut = cut_blocks(mapping, first, last, how);
 	struct span lost = {};
 
-	if (!alarm)
+	if (!may_be_false_alarm(range))
 		lost = lose_blocks(mapping, first, last);
 	/* What went earlier is told again when its address goes, too. */
 	if (cut.to || lost.to ||
@@ -262,7 +273,7 @@ static void dma_down(struct vma_dma_mapping *mapping)
 		/* Where there are holes, unmapping must find nothing else. */
 		if (p2pmap_mapping_cuttable(mapping) &&
 		    blocks->pages[P2PMAP_BLOCK_LIVE] != pages) {
-			cut_blocks(mapping, 0, pages, true);
+			cut_blocks(mapping, 0, pages, CUT_SINKS_TOO);
 			p2pmap_dma_hollow(&mapping->map->dma);
 		}
 		p2pmap_map_unmap(mapping->map);
@@ -310,7 +321,7 @@ static void invalidated(struct vma_dma_mapping *mapping,
 		if (outdates_pin(reason))
 			outdate(mapping, start, end, reason);
 	} else if (p2pmap_mapping_cuttable(mapping)) {
-		revoke(mapping, start, end, reason, may_be_false_alarm(range));
+		revoke(mapping, start, end, reason, range);
 	} else if (mapping->map->dma.given || mapping->ops->device_obeys) {
 		take_down(mapping, start, end, reason);
 	} else {
@@ -384,7 +395,7 @@ static void withdraw(struct vma_dma_mapping *mapping, u32 reason)
 
 	lockdep_assert_held(&mapping->lock);
 	if (p2pmap_mapping_cuttable(mapping)) {
-		cut = cut_blocks(mapping, 0, pages, false);
+		cut = cut_blocks(mapping, 0, pages, 0);
 		lose_blocks(mapping, 0, pages);
 		if (mapping->sink)
 			p2pmap_restore_schedule(mapping);
