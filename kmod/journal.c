@@ -6,6 +6,7 @@
  * mm's.  So nothing here allocates or waits: a notice is put into a ring, and a
  * worker makes a message of it.  Without a listener not even that is done.  Where
  * the ring is full the notice is lost, and how many were is told in their place.
+ * Anybody can be refused as fast as he likes, so for refusals it is full earlier.
  *
  * A notice holds a reference to its mapping, which may be the last one: the
  * worker puts it under no lock.
@@ -21,6 +22,7 @@
 #include "trace.h"
 
 #define RING 512 /* a power of two */
+#define REFUSAL_ROOM (RING / 2) /* they are put in below this only */
 
 static DEFINE_PER_CPU(u64[P2PMAP_COUNT_NR], counters);
 static DEFINE_PER_CPU(u64[P2PMAP_COUNTED_REASONS], refusals);
@@ -105,12 +107,13 @@ static DECLARE_WORK(send_work, send);
 /* Takes references of its own to what @what names. */
 static void post(const struct p2pmap_notice *what)
 {
+	bool refusal = what->cmd == P2PMAP_NL_CMD_REFUSE_NTF;
 	struct p2pmap_notice *notice;
 	u64 seq;
 
 	spin_lock(&ring_lock);
 	seq = ++last_seq;
-	if (ring_head - ring_tail == RING) {
+	if (ring_head - ring_tail >= (refusal ? REFUSAL_ROOM : RING)) {
 		lost++;
 	} else {
 		notice = &ring[ring_head++ % RING];

@@ -279,8 +279,8 @@ static void without_a_listener_nothing_is_sent(void **state)
 #define STORM 3000
 #define CPUMASK "/sys/devices/virtual/workqueue/cpumask"
 
-/* All of them in one notification, while the worker gets no processor. */
-static void *storm(void *page)
+/* From now on the worker gets no processor; false if that cannot be. */
+static bool starve_worker(void)
 {
 	struct sched_param param = { .sched_priority = 10 };
 	cpu_set_t cpus;
@@ -288,7 +288,13 @@ static void *storm(void *page)
 	CPU_ZERO(&cpus);
 	CPU_SET(0, &cpus);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
-	if (sched_setscheduler(0, SCHED_FIFO, &param))
+	return !sched_setscheduler(0, SCHED_FIFO, &param);
+}
+
+/* All of them in one notification. */
+static void *storm(void *page)
+{
+	if (!starve_worker())
 		return "no real-time scheduling";
 	return madvise(page, PAGE, MADV_DONTNEED) ? "madvise" : NULL;
 }
@@ -348,6 +354,70 @@ static void loss_in_a_storm_is_reported_to_the_last_one(void **state)
 		unmap(mapping[i]);
 	free(mapping);
 	munmap(range, PAGE);
+}
+
+#define REFUSALS 2000
+#define TOLD 200
+
+/* Refused over and over, and then something happens to others. */
+struct refused {
+	struct lab *lab;
+	unsigned char *page;
+	unsigned char *nothing;
+};
+
+static void *be_refused(void *arg)
+{
+	struct refused *refused = arg;
+	struct p2pmap_mapping *mapping;
+
+	if (!starve_worker())
+		return "no real-time scheduling";
+	for (int i = 0; i < REFUSALS; i++)
+		if (!try_map(refused->lab, refused->nothing, PAGE, 0, &mapping))
+			return "not refused";
+	return madvise(refused->page, PAGE, MADV_DONTNEED) ? "madvise" : NULL;
+}
+
+static void refusals_take_no_place_from_what_happened(void **state)
+{
+	struct lab *lab = *state;
+	struct refused refused = { lab, ram(PAGE), reserve(PAGE) };
+	struct p2pmap_mapping *mapping[TOLD];
+	struct heard heard = { .seq = 0 };
+	int size = 64 * 1024 * 1024;
+	pthread_t thread;
+	char cpus[64];
+	struct nl nl;
+	void *why;
+
+	keep_still();
+	assert_true(file_read(CPUMASK, cpus, sizeof(cpus)));
+	*refused.page = 1;
+	for (int i = 0; i < TOLD; i++)
+		mapping[i] = map(lab, refused.page, PAGE, WRITE);
+	nl = listen_open();
+	/* The socket has room for all. */
+	assert_int_equal(setsockopt(nl.fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+				    sizeof(size)),
+			 0);
+	assert_int_equal(file_write(CPUMASK, "1\n"), 0);
+	assert_int_equal(pthread_create(&thread, NULL, be_refused, &refused),
+			 0);
+	pthread_join(thread, &why);
+	assert_int_equal(file_write(CPUMASK, cpus), 0);
+	assert_null(why);
+	unmap(mapping[0]);
+	hear_next(&nl, &heard, P2PMAP_NL_CMD_UNMAP_NTF);
+	lab_note(lab, "%u refusals told",
+		 heard.count[P2PMAP_NL_CMD_REFUSE_NTF]);
+	assert_int_equal(heard.count[P2PMAP_NL_CMD_REVOKE_NTF], TOLD);
+	assert_true(heard.count[P2PMAP_NL_CMD_REFUSE_NTF] < REFUSALS);
+	nl_close(&nl);
+	for (int i = 1; i < TOLD; i++)
+		unmap(mapping[i]);
+	munmap(refused.page, PAGE);
+	munmap(refused.nothing, PAGE);
 }
 
 static void a_listener_that_does_not_read_holds_up_nobody(void **state)
@@ -423,6 +493,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(a_device_that_goes_is_told_with_its_mappings),
 	LAB_TEST(without_a_listener_nothing_is_sent),
 	LAB_TEST(loss_in_a_storm_is_reported_to_the_last_one),
+	LAB_TEST(refusals_take_no_place_from_what_happened),
 	LAB_TEST(a_listener_that_does_not_read_holds_up_nobody),
 	LAB_TEST(the_module_can_go_while_somebody_listens),
 	LAB_TEST(an_unfinished_dump_keeps_the_module),
