@@ -11,6 +11,23 @@
 
 #include "range.h"
 
+/*
+ * The device's address, from its name: it may be gone already.  pci_domain_nr()
+ * asks the host bridge's driver, of which with VMD or Hyper-V nothing is left
+ * then; the name was made of the same numbers and lives with the device.
+ */
+struct p2pmap_pci_addr p2pmap_pci_addr(struct pci_dev *pdev)
+{
+	struct p2pmap_pci_addr addr = { .devfn = pdev->devfn };
+	unsigned int domain, bus;
+
+	if (sscanf(pci_name(pdev), "%x:%x:", &domain, &bus) == 2) {
+		addr.domain = domain;
+		addr.bus = bus;
+	}
+	return addr;
+}
+
 static bool bar_contains(struct pci_dev *pdev, unsigned int i, phys_addr_t phys)
 {
 	struct resource *res = &pdev->resource[i];

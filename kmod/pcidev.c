@@ -150,10 +150,10 @@ void p2pmap_device_give_space(struct p2pmap_device *device, u64 bytes,
 /* Is the device still on its bus? */
 bool p2pmap_device_present(struct pci_dev *pdev)
 {
+	const struct p2pmap_pci_addr addr = p2pmap_pci_addr(pdev);
 	struct pci_dev *found;
 
-	found = pci_get_domain_bus_and_slot(pci_domain_nr(pdev->bus),
-					    pdev->bus->number, pdev->devfn);
+	found = pci_get_domain_bus_and_slot(addr.domain, addr.bus, addr.devfn);
 	pci_dev_put(found);
 	return found == pdev;
 }

@@ -48,14 +48,7 @@ static inline int p2pmap_fail(struct p2pmap_reason *why, int error, u32 code,
 	return error;
 }
 
-static inline struct p2pmap_pci_addr p2pmap_pci_addr(struct pci_dev *pdev)
-{
-	return (struct p2pmap_pci_addr){
-		.domain = pci_domain_nr(pdev->bus),
-		.bus = pdev->bus->number,
-		.devfn = pdev->devfn,
-	};
-}
+struct p2pmap_pci_addr p2pmap_pci_addr(struct pci_dev *pdev); /* bar.c */
 
 static inline int p2pmap_fail_pci(struct p2pmap_reason *why, int error,
 				  u32 code, struct pci_dev *pdev)
