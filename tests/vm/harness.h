@@ -247,6 +247,8 @@ long file_number(const char *path, const char *key);
 int file_write(const char *path, const char *text);
 bool file_read(const char *path, char *buf, size_t size);
 int sysfs_write(const char *address, const char *file, const char *text);
+/* With KASAN, kmemleak and the like: slow, and each object takes more memory. */
+bool kernel_looks_for_defects(void);
 long pages_pinned(void);
 long quarantined_pages(void);
 /* Unbinding the driver lets go of them a moment later. */
