@@ -404,6 +404,24 @@ static inline void before_lost(struct world *world)
 	lose(world);
 }
 
+/*
+ * Where an entry of 2 MiB was there is nothing, and what comes back are pages,
+ * which need a table.  Not by madvise(), which looks like a false alarm.
+ */
+static inline void lose_table(struct world *world)
+{
+	mmap(world->range, HUGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+	     -1, 0);
+	madvise(world->range, HUGE, MADV_NOHUGEPAGE);
+	memset(world->range, 1, HUGE);
+}
+
+static inline void before_table_lost(struct world *world)
+{
+	before_mapped(world);
+	lose_table(world);
+}
+
 static inline void before_watched(struct world *world)
 {
 	must(world, call_watch);
@@ -505,6 +523,8 @@ static const struct op ops[] = {
 	REMAP_OF(RAM_BIG, WRITE),
 	REMAP_OF(THP, WRITE),
 	REMAP_OF(THP, WRITE | SINK),
+	IOCTL(REMAP, .call = call_remap, .before = before_table_lost,
+	      .after = lose_table, .memory = THP, .flags = WRITE),
 	REMAP_OF(MEMFD, 0),
 	REMAP_OF(BAR, WRITE),
 	REMAP_OF(BAR_BIG, WRITE | SINK),

