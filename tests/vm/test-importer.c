@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "drivers.h"
+#include "nl.h"
 
 #define LENGTH (4 * PAGE)
 #define WR EDU_RANGE_WRITE
@@ -667,12 +668,37 @@ static void a_piece_of_two_processes_is_imported_by_two_devices(void **state)
 	close(other.done[0]);
 }
 
+/* Its name, into @arg. */
+static void see_driver(const struct nl_message *message, void *arg)
+{
+	if (nl_has(message, P2PMAP_NL_MAPPING_DRIVER))
+		snprintf(arg, sizeof(IMPORTER), "%s",
+			 nl_string(message, P2PMAP_NL_MAPPING_DRIVER));
+}
+
+static void a_mapping_of_a_driver_is_shown_with_its_name(void **state)
+{
+	unsigned char *addr = keep_range(ram(LENGTH), LENGTH);
+	uint32_t id = range_register(importer, addr, LENGTH, WR | PINNED);
+	char name[sizeof(IMPORTER)] = "";
+	struct nl nl;
+
+	(void)state;
+	assert_int_equal(nl_open(&nl), 0);
+	assert_int_equal(
+		nl_dump(&nl, P2PMAP_NL_CMD_MAPPING_GET, see_driver, name), 0);
+	nl_close(&nl);
+	assert_string_equal(name, IMPORTER);
+	assert_int_equal(range_unregister(importer, id), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	IMPORTER_TEST(ram_is_copied_whichever_way_addresses_are_had),
 	IMPORTER_TEST(a_piece_is_copied_whichever_way_addresses_are_had),
 	IMPORTER_TEST(a_piece_is_copied_by_addresses_of_the_exporters),
 	IMPORTER_TEST(without_write_the_driver_does_not_write),
 	IMPORTER_TEST(a_status_says_what_it_is),
+	IMPORTER_TEST(a_mapping_of_a_driver_is_shown_with_its_name),
 	IMPORTER_TEST(an_exporters_refusals_reach_the_driver),
 	IMPORTER_TEST(what_is_unmapped_is_void_and_left_alone),
 	IMPORTER_TEST(what_is_not_unmapped_works_on),
