@@ -46,18 +46,12 @@ static inline void *get_thp(const struct lab *lab, size_t length)
 	return ram_thp(length);
 }
 
-/* Pages that take turns with another's: no two follow each other. */
 static inline void *get_fragments(const struct lab *lab, size_t length)
 {
-	unsigned char *at = ram(length);
-	unsigned char *other = ram(length);
+	void *at = ram(length);
 
 	(void)lab;
-	madvise(at, length, MADV_NOHUGEPAGE);
-	madvise(other, length, MADV_NOHUGEPAGE);
-	for (size_t i = 0; i < length; i += PAGE)
-		at[i] = other[i] = 1;
-	munmap(other, length);
+	ram_scatter(at, length);
 	return at;
 }
 
@@ -404,24 +398,6 @@ static inline void before_lost(struct world *world)
 	lose(world);
 }
 
-/*
- * Where an entry of 2 MiB was there is nothing, and what comes back are pages,
- * which need a table.  Not by madvise(), which looks like a false alarm.
- */
-static inline void lose_table(struct world *world)
-{
-	mmap(world->range, HUGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-	     -1, 0);
-	madvise(world->range, HUGE, MADV_NOHUGEPAGE);
-	memset(world->range, 1, HUGE);
-}
-
-static inline void before_table_lost(struct world *world)
-{
-	before_mapped(world);
-	lose_table(world);
-}
-
 static inline void before_watched(struct world *world)
 {
 	must(world, call_watch);
@@ -523,8 +499,6 @@ static const struct op ops[] = {
 	REMAP_OF(RAM_BIG, WRITE),
 	REMAP_OF(THP, WRITE),
 	REMAP_OF(THP, WRITE | SINK),
-	IOCTL(REMAP, .call = call_remap, .before = before_table_lost,
-	      .after = lose_table, .memory = THP, .flags = WRITE),
 	REMAP_OF(MEMFD, 0),
 	REMAP_OF(BAR, WRITE),
 	REMAP_OF(BAR_BIG, WRITE | SINK),

@@ -104,24 +104,43 @@ uint64_t memlock_charged(uid_t uid)
 	return used;
 }
 
-/* What the DMA API has mapped for a device, by its own book of them. */
+#define DMA_API "/sys/kernel/debug/dma-api/"
+
+/* Mappings of all devices, in no time. */
+static long dma_mappings_of_all(void)
+{
+	return file_number(DMA_API "nr_total_entries", NULL) -
+	       file_number(DMA_API "num_free_entries", NULL);
+}
+
+/*
+ * What the DMA API has mapped for a device, by its own book of them.  The book is
+ * slow to read, so as long as it is as full as it was it is not read again.
+ */
 long dma_mappings(const char *address)
 {
+	static char last_address[32];
+	static long last_of_all, last;
+	long of_all = dma_mappings_of_all();
 	char line[LINE] = "";
 	FILE *file;
 	long n = 0;
 
 	/* With dma_debug=off there is no book, and the kernel reads it still. */
-	if (!file_read("/sys/kernel/debug/dma-api/disabled", line,
-		       sizeof(line)) ||
+	if (!file_read(DMA_API "disabled", line, sizeof(line)) ||
 	    line[0] != 'N')
 		return -1;
-	file = fopen("/sys/kernel/debug/dma-api/dump", "re");
+	if (of_all == last_of_all && !strcmp(address, last_address))
+		return last;
+	file = fopen(DMA_API "dump", "re");
 	if (!file)
 		return -1;
 	while (fgets(line, sizeof(line), file))
 		n += strstr(line, address) != NULL;
 	fclose(file);
+	snprintf(last_address, sizeof(last_address), "%s", address);
+	last_of_all = of_all;
+	last = n;
 	return n;
 }
 

@@ -399,6 +399,17 @@ void *ram_thp(size_t length)
 	return page_flags_of((void *)at) & KPAGE_THP ? (void *)at : NULL;
 }
 
+void ram_scatter(unsigned char *at, size_t length)
+{
+	unsigned char *other = ram(length);
+
+	madvise(at, length, MADV_NOHUGEPAGE);
+	madvise(other, length, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < length; i += PAGE)
+		at[i] = other[i] = 1;
+	munmap(other, length);
+}
+
 void *ram_hugetlb(size_t length)
 {
 	void *addr;

@@ -199,6 +199,8 @@ void check_refused(struct lab *lab, void *addr, uint64_t length, uint32_t flags,
 void *ram(size_t length); /* anonymous, private */
 void *ram_prot(size_t length, int prot);
 void *ram_thp(size_t length); /* huge pages, or NULL if there are none */
+/* Pages that take turns with another's: no two follow each other. */
+void ram_scatter(unsigned char *at, size_t length);
 void *ram_hugetlb(size_t length); /* likewise */
 int memfd(size_t length);
 void *mmap_fd(int fd, size_t length, int prot, int flags);

@@ -288,6 +288,63 @@ static void what_cannot_be_told_is_counted(void **state)
 	munmap(page, PAGE);
 }
 
+/* Restores */
+
+/* Other memory comes to where this was. */
+static void exchange(unsigned char *at)
+{
+	mmap(at, HUGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+/*
+ * Two entries of 2 MiB are gone.  One comes back whole; for the pages of the
+ * other there would have to be a table.
+ */
+static void half_a_restore(struct lab *lab, uint32_t flags)
+{
+	unsigned char *range = ram_thp(3 * HUGE);
+	struct p2pmap_mapping *mapping;
+	uint64_t end = now_ms() + PATIENCE_MS;
+	bool sink = flags & P2PMAP_MAP_SINK;
+	long before = fault_total();
+	int rc;
+
+	if (!range)
+		lab_skip(lab, "no huge pages");
+	fill(range + HUGE, PROBE, 8);
+	mapping = map(lab, range, 3 * HUGE, flags);
+	exchange(range);
+	madvise(range, HUGE, MADV_HUGEPAGE);
+	fill(range, PROBE, 7);
+	exchange(range + 2 * HUGE);
+	ram_scatter(range + 2 * HUGE, HUGE);
+	fault_within("p2pmap_dma_put_back");
+	rc = p2pmap_mapping_remap(mapping, 0, 0, NULL);
+	fault_no_more();
+	assert_true(fault_total() > before);
+	assert_int_equal(rc, -ENOMEM);
+	assert_int_equal(mapping_status(mapping).out_live_bytes, HUGE);
+	while (sink && mapping_status(mapping).out_sink_bytes < 2 * HUGE &&
+	       now_ms() < end)
+		sleep_ms(5);
+	assert_int_equal(mapping_status(mapping).out_sink_bytes,
+			 sink ? 2 * HUGE : 0);
+	assert_false(probe_reads(lab, mapping_dma(mapping, 0), 7));
+	assert_true(probe_reads(lab, mapping_dma(mapping, HUGE), 8));
+	assert_int_equal(p2pmap_mapping_remap(mapping, 0, 0, NULL), 0);
+	assert_true(comes_alive(mapping, 3 * HUGE));
+	assert_true(probe_reads(lab, mapping_dma(mapping, 0), 7));
+	unmap(mapping);
+	munmap(range, 3 * HUGE);
+}
+
+static void a_restore_that_fails_half_way_leaves_nothing(void **state)
+{
+	keep_still();
+	half_a_restore(*state, WRITE);
+	half_a_restore(*state, WRITE | P2PMAP_MAP_SINK);
+}
+
 /* Workers */
 
 static void await_faults(long before, long nr)
@@ -358,6 +415,7 @@ int main(int argc, char **argv)
 		LAB_TEST(a_release_without_memory_says_so),
 		LAB_TEST(every_question_fails_at_every_place),
 		LAB_TEST(what_cannot_be_told_is_counted),
+		LAB_TEST(a_restore_that_fails_half_way_leaves_nothing),
 		LAB_TEST(sinks_come_when_there_is_memory),
 		LAB_TEST(what_is_to_come_back_comes_when_there_is_memory),
 	};
