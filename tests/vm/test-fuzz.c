@@ -27,7 +27,7 @@
 #include "witness.h"
 
 #define RUNS_OF_A_WORKER 32
-#define SECONDS 20
+#define SECONDS 10
 #define PATIENCE_SECONDS 60
 #define MEMLOCK (1 * MIB)
 #define CORPUS "/tests/fuzz.corpus"
