@@ -74,6 +74,17 @@ u32 p2pmap_iommu_group(struct device *dev)
 	return id;
 }
 
+/* The last address that the IOMMU translates, all of them if there is none. */
+u64 p2pmap_iommu_last(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (!domain || !iommu_is_dma_domain(domain) ||
+	    !domain->geometry.force_aperture)
+		return U64_MAX;
+	return domain->geometry.aperture_end;
+}
+
 u64 p2pmap_iommu_page_sizes(struct device *dev)
 {
 	return iommu_get_domain_for_dev(dev)->pgsize_bitmap;

@@ -324,6 +324,46 @@ static void half_of_the_addresses_are_not_for_users(void **state)
 	dismiss();
 }
 
+/* VT-d's, as QEMU makes it. */
+#define IOMMU_BITS 39
+#define BAR_BYTES (64 * MIB)
+
+/* The BAR again and again, which costs next to nothing but addresses. */
+static int take_half_of_the_iommus(void *arg)
+{
+	struct bar *bar = arg;
+	struct lab own = users_own(bar->lab);
+	struct p2pmap_mapping *mapping;
+	unsigned int n = 0;
+
+	for (;;) {
+		if (!try_map(&own, bar->whole, BAR_BYTES, 0, &mapping))
+			n++;
+		else if (own.reason.code == P2PMAP_REASON_LIMIT)
+			own = users_own(bar->lab); /* as full as it gets */
+		else
+			break;
+	}
+	CHILD_CHECK(own.reason.code == P2PMAP_REASON_IOVA_SPACE);
+	CHILD_CHECK(n == (1UL << (IOMMU_BITS - 1)) / BAR_BYTES);
+	return 0;
+}
+
+static void a_wide_device_has_what_its_iommu_has(void **state)
+{
+	struct lab *lab = *state;
+	struct bar bar = { .lab = lab, .whole = bar_at(lab, 0, BAR_BYTES) };
+
+	if (kernel_looks_for_defects())
+		lab_skip(lab, "4096 mappings take minutes here");
+	admit(lab);
+	state_width(lab, 64);
+	limit_user(1024 * 1024);
+	assert_int_equal(as_user(USER_UID, take_half_of_the_iommus, &bar), 0);
+	munmap(bar.whole, BAR_BYTES);
+	dismiss();
+}
+
 /* What is counted, against what is kept */
 
 #define GROUP "/sys/fs/cgroup/hostile"
@@ -806,6 +846,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(contexts_importers_watches_and_lengths_count),
 	LAB_TEST(pieces_of_a_bar_count),
 	LAB_TEST(half_of_the_addresses_are_not_for_users),
+	LAB_TEST(a_wide_device_has_what_its_iommu_has),
 	LAB_TEST(what_is_kept_is_charged_and_counted),
 	LAB_TEST(a_file_of_another_is_not_written),
 	LAB_TEST(a_call_that_began_before_the_first_map_is_eperm),
