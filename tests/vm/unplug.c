@@ -18,19 +18,29 @@ const char *device_address(const struct lab *lab, bool importer)
 	return importer ? lab->edu_address : lab->ivshmem_address;
 }
 
-static bool is_there(const char *address)
+static bool has(const char *address, const char *file)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", address,
+		 file);
 	return !access(path, F_OK);
+}
+
+/*
+ * A new device has a folder before its BARs have addresses, and only then can it
+ * be enabled; the files of the BARs come last.
+ */
+static bool is_ready(const char *address)
+{
+	return has(address, "resource0");
 }
 
 static bool waits_until(const char *address, bool there, unsigned int ms)
 {
 	uint64_t end = now_ms() + ms;
 
-	while (is_there(address) != there) {
+	while (there ? !is_ready(address) : has(address, "")) {
 		if (now_ms() > end)
 			return false;
 		sleep_ms(2);
