@@ -163,7 +163,7 @@ static int importer_attach_locked(struct p2pmap_importer *importer,
 		return rc;
 	importer->translated = p2pmap_iommu_translates(&pdev->dev);
 	importer->enforced = p2pmap_iommu_enforces(&pdev->dev);
-	importer->iommu_last = p2pmap_iommu_last(&pdev->dev);
+	importer->aperture_end = p2pmap_iommu_aperture_end(&pdev->dev);
 	importer->group = p2pmap_iommu_group(&pdev->dev);
 	strscpy(importer->driver, pdev->dev.driver->name,
 		sizeof(importer->driver));

@@ -75,7 +75,7 @@ u32 p2pmap_iommu_group(struct device *dev)
 }
 
 /* The last address that the IOMMU translates, all of them if there is none. */
-u64 p2pmap_iommu_last(struct device *dev)
+u64 p2pmap_iommu_aperture_end(struct device *dev)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 

@@ -113,7 +113,7 @@ u64 p2pmap_space_max(const struct p2pmap_importer *importer)
 	if (capable(CAP_SYS_RESOURCE))
 		return U64_MAX;
 	return (min(p2pmap_dma_mask(&importer->device->pdev->dev),
-		    importer->iommu_last) >> 1) + 1;
+		    importer->aperture_end) >> 1) + 1;
 }
 
 /* The kind of the range, if it may be mapped so; under no lock. */

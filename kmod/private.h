@@ -136,7 +136,7 @@ struct p2pmap_importer {
 	struct p2pmap_device *device; /* immutable; holds a reference */
 	bool translated; /* immutable */
 	bool enforced; /* immutable */
-	u64 iommu_last; /* immutable; the last address of its IOMMU */
+	u64 aperture_end; /* immutable; the last address its IOMMU has */
 	u32 group; /* immutable; number of the IOMMU group */
 	char driver[32]; /* immutable */
 	unsigned int nr_handles; /* context->lock */

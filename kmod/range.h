@@ -163,7 +163,7 @@ bool p2pmap_iommu_enforces(struct device *dev);
 int p2pmap_iommu_owner_check(struct device *dev);
 bool p2pmap_iommu_is_amd_vi(struct device *dev);
 u32 p2pmap_iommu_group(struct device *dev);
-u64 p2pmap_iommu_last(struct device *dev);
+u64 p2pmap_iommu_aperture_end(struct device *dev);
 u64 p2pmap_iommu_page_sizes(struct device *dev);
 
 /* dma.c */
