@@ -304,7 +304,6 @@ static void half_a_restore(struct lab *lab, uint32_t flags)
 {
 	unsigned char *range = ram_thp(3 * HUGE);
 	struct p2pmap_mapping *mapping;
-	uint64_t end = now_ms() + PATIENCE_MS;
 	bool sink = flags & P2PMAP_MAP_SINK;
 	long before = fault_total();
 	int rc;
@@ -324,11 +323,7 @@ static void half_a_restore(struct lab *lab, uint32_t flags)
 	assert_true(fault_total() > before);
 	assert_int_equal(rc, -ENOMEM);
 	assert_int_equal(mapping_status(mapping).out_live_bytes, HUGE);
-	while (sink && mapping_status(mapping).out_sink_bytes < 2 * HUGE &&
-	       now_ms() < end)
-		sleep_ms(5);
-	assert_int_equal(mapping_status(mapping).out_sink_bytes,
-			 sink ? 2 * HUGE : 0);
+	assert_true(sinks_reach(mapping, sink ? 2 * HUGE : 0));
 	assert_false(probe_reads(lab, mapping_dma(mapping, 0), 7));
 	assert_true(probe_reads(lab, mapping_dma(mapping, HUGE), 8));
 	assert_int_equal(p2pmap_mapping_remap(mapping, 0, 0, NULL), 0);
@@ -361,7 +356,6 @@ static void sinks_come_when_there_is_memory(void **state)
 	struct lab *lab = *state;
 	unsigned char *range = ram_thp(2 * HUGE);
 	struct p2pmap_mapping *mapping;
-	uint64_t end;
 	long before;
 
 	if (!range)
@@ -374,10 +368,7 @@ static void sinks_come_when_there_is_memory(void **state)
 	await_faults(before, 2);
 	assert_int_equal(mapping_status(mapping).out_sink_bytes, 0);
 	fault_no_more();
-	end = now_ms() + PATIENCE_MS;
-	while (mapping_status(mapping).out_sink_bytes != HUGE && now_ms() < end)
-		sleep_ms(5);
-	assert_int_equal(mapping_status(mapping).out_sink_bytes, HUGE);
+	assert_true(sinks_reach(mapping, HUGE));
 	assert_true(probe_reads_zero(lab, mapping_dma(mapping, HUGE - PAGE)));
 	unmap(mapping);
 	munmap(range, 2 * HUGE);

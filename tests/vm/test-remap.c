@@ -662,18 +662,6 @@ static void numa_balancing_costs_gaps_only(void **state)
 
 /* The sink */
 
-static bool sinks_reach(const struct piece *piece, uint64_t bytes)
-{
-	uint64_t end = now_ms() + PATIENCE_MS;
-
-	while (mapping_status(piece->mapping).out_sink_bytes != bytes) {
-		if (now_ms() > end)
-			return false;
-		sleep_ms(5);
-	}
-	return true;
-}
-
 static void few_pages_have_the_sink_at_once_and_the_event_says_so(void **state)
 {
 	struct piece piece = piece_of(*state, WRITE | SINK);
@@ -748,7 +736,7 @@ static void many_pages_have_the_sink_soon(void **state)
 	unsigned char *view = mmap_fd(fd, 2000 * PAGE, RW, MAP_SHARED);
 
 	munmap(piece.range, 2000 * PAGE);
-	assert_true(sinks_reach(&piece, 2000 * PAGE));
+	assert_true(sinks_reach(piece.mapping, 2000 * PAGE));
 	probe_write(lab, dma_of(&piece, 0), 100);
 	probe_write(lab, dma_of(&piece, 1999), 101);
 	assert_true(probe_reads(lab, dma_of(&piece, 700), 101));
@@ -765,10 +753,10 @@ static void remap_takes_the_sink_away(void **state)
 
 	for (unsigned int round = 0; round < 5; round++) {
 		drop_pages(&piece, 1, 5);
-		assert_true(sinks_reach(&piece, 5 * PAGE));
+		assert_true(sinks_reach(piece.mapping, 5 * PAGE));
 		probe_write(piece.lab, dma_of(&piece, 2), 100);
 		assert_int_equal(remap_pages(&piece, 0, 0), 0);
-		assert_true(sinks_reach(&piece, 0));
+		assert_true(sinks_reach(piece.mapping, 0));
 		assert_true(is_live(&piece));
 		assert_true(is_zero(piece.range + 2 * PAGE, PROBE));
 		assert_works(&piece, 2, 200 + round);
@@ -785,7 +773,7 @@ static void a_bar_gets_the_sink_too(void **state)
 	unsigned char *view = bar_at(lab, BAR_OFFSET, MIB);
 
 	munmap(piece.range, MIB);
-	assert_true(sinks_reach(&piece, MIB));
+	assert_true(sinks_reach(piece.mapping, MIB));
 	probe_write(lab, dma_of(&piece, 200), 100);
 	assert_true(probe_reads(lab, dma_of(&piece, 7), 100));
 	for (unsigned int i = 0; i < MIB / PAGE; i++)
@@ -799,7 +787,7 @@ static void a_sink_of_a_read_only_mapping_is_read_only(void **state)
 	struct piece piece = piece_of(*state, SINK);
 
 	drop_pages(&piece, 2, 1);
-	assert_true(sinks_reach(&piece, PAGE));
+	assert_true(sinks_reach(piece.mapping, PAGE));
 	probe_write(piece.lab, dma_of(&piece, 2), 100);
 	assert_true(probe_reads_zero(piece.lab, dma_of(&piece, 2)));
 	piece_end(&piece);

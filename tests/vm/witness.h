@@ -190,6 +190,19 @@ static inline bool probe_reads_zero(struct lab *lab, uint64_t dma)
 	return is_zero(buf, PROBE);
 }
 
+/* Waits until so many bytes of a mapping are the sink, and no more. */
+static inline bool sinks_reach(struct p2pmap_mapping *mapping, uint64_t bytes)
+{
+	uint64_t end = now_ms() + PATIENCE_MS;
+
+	while (mapping_status(mapping).out_sink_bytes != bytes) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(5);
+	}
+	return true;
+}
+
 /* Waits until so many bytes of a mapping are live; a worker brings them back. */
 static inline bool comes_alive(struct p2pmap_mapping *mapping, uint64_t bytes)
 {
