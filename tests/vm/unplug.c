@@ -27,20 +27,13 @@ static bool has(const char *address, const char *file)
 	return !access(path, F_OK);
 }
 
-/*
- * A new device has a folder before its BARs have addresses, and only then can it
- * be enabled; the files of the BARs come last.
- */
-static bool is_ready(const char *address)
-{
-	return has(address, "resource0");
-}
-
-static bool waits_until(const char *address, bool there, unsigned int ms)
+/* Until the device's folder has that file, or has it no more; "" is the folder. */
+static bool waits_until(const char *address, const char *file, bool there,
+			unsigned int ms)
 {
 	uint64_t end = now_ms() + ms;
 
-	while (there ? !is_ready(address) : has(address, "")) {
+	while (has(address, file) != there) {
 		if (now_ms() > end)
 			return false;
 		sleep_ms(2);
@@ -52,7 +45,8 @@ void device_set_up(struct lab *lab, bool importer)
 {
 	const char *address = device_address(lab, importer);
 
-	assert_true(waits_until(address, true, PATIENCE_MS));
+	/* BARs have files once they have addresses; only then it can be enabled. */
+	assert_true(waits_until(address, "resource0", true, PATIENCE_MS));
 	if (importer)
 		assert_int_equal(bind_driver("uio_pci_generic", address), 0);
 	else
@@ -89,8 +83,8 @@ void device_rescan(struct lab *lab, bool importer)
 void device_unplug(struct lab *lab, bool importer)
 {
 	monitor(importer ? "device_del edu0" : "device_del ivshmem0");
-	assert_true(
-		waits_until(device_address(lab, importer), false, PATIENCE_MS));
+	assert_true(waits_until(device_address(lab, importer), "", false,
+				PATIENCE_MS));
 	unplugs++;
 }
 
@@ -133,7 +127,7 @@ void device_plug(struct lab *lab, bool importer)
 {
 	for (int i = 0; i < 20; i++) {
 		plug(importer);
-		if (waits_until(device_address(lab, importer), true, 1000))
+		if (waits_until(device_address(lab, importer), "", true, 1000))
 			break;
 	}
 	device_set_up(lab, importer);
