@@ -368,6 +368,14 @@ static int race_for_nothing(struct misuse *misuse)
 	return kthread_stop(task);
 }
 
+static int keep_memory(struct misuse *misuse)
+{
+	static void *kept;
+
+	kept = kmalloc(64, GFP_KERNEL);
+	return kept ? 0 : -ENOMEM;
+}
+
 static const struct {
 	const char *word;
 	int (*commit)(struct misuse *misuse);
@@ -385,6 +393,7 @@ static const struct {
 	{ "destroy-in-atomic", destroy_in_atomic },
 	{ "allocation-in-callback", allocation_in_callback },
 	{ "user-memory-in-callback", user_memory_in_callback },
+	{ "memory-kept", keep_memory },
 	{ "data-race", race_for_nothing },
 	{ "register-twice", register_twice },
 	{ "register-without-describe", register_without_describe },

@@ -11,6 +11,8 @@
  */
 #define _GNU_SOURCE
 #include "drivers.h"
+#include "unplug.h"
+#include "witness.h"
 
 #include <linux/capability.h>
 
@@ -253,6 +255,27 @@ static void a_bar_is_at_its_bus_address(void **state)
 	assert_int_equal(extents[0].length, MIB);
 	unmap(mapping);
 	munmap(range, MIB);
+}
+
+/* Nothing is cut: the importer still has the address, and its owner is told so. */
+static void a_bar_whose_device_is_removed_is_stale_and_not_cut(void **state)
+{
+	struct lab *lab = *state;
+	struct p2pmap_mapping *mapping;
+	struct p2pmap_event event;
+	unsigned char *range = bar_at(lab, 0, PAGE);
+
+	allow_direct(lab);
+	mapping = map(lab, range, PAGE, WRITE);
+	device_remove(lab, false);
+	assert_true(event_next(lab->ctx, PATIENCE_MS, &event));
+	assert_int_equal(event.mapping, p2pmap_mapping_id(mapping));
+	assert_true(event.reasons & P2PMAP_EVENT_DEVICE_GONE);
+	assert_true(event.flags & P2PMAP_EVENT_NOT_CUT);
+	assert_true(mapping_status(mapping).out_flags & P2PMAP_MAPPING_STALE);
+	unmap(mapping);
+	munmap(range, PAGE);
+	device_rescan(lab, false);
 }
 
 /* Memory of which the last page is above an address. */
@@ -632,6 +655,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(the_device_reads_and_writes_ram_and_a_bar),
 	LAB_TEST(extents_follow_the_frames),
 	LAB_TEST(a_bar_is_at_its_bus_address),
+	LAB_TEST(a_bar_whose_device_is_removed_is_stale_and_not_cut),
 	LAB_TEST(memory_out_of_reach_of_28_bits_is_erange),
 	LAB_TEST(memory_out_of_reach_of_32_bits_is_erange),
 	LAB_TEST(pages_of_a_killed_owner_are_not_given_out_again),
