@@ -114,8 +114,15 @@ static inline long fault_total(void)
 	return total;
 }
 
-static inline void fault_tell(void)
+/* Off, for allocation profiling warns when it gets no memory for its own tags. */
+static inline void fault_profiling(bool on)
 {
+	file_write("/proc/sys/vm/mem_profiling", on ? "1" : "0");
+}
+
+static inline void fault_end(void)
+{
+	fault_profiling(true);
 	lab_figure("injected faults", fault_total());
 }
 
@@ -134,7 +141,8 @@ static inline bool fault_begin(void)
 		return false;
 	if (!fault_spare("add_dma_entry"))
 		return false;
-	atexit(fault_tell);
+	fault_profiling(false);
+	atexit(fault_end);
 	fault_nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
 	return fault_nth_fd >= 0;
 }
