@@ -114,6 +114,7 @@ struct vma_dma_mapping {
 	struct mutex restore_lock; /* one restore at a time */
 	struct delayed_work restore_work; /* holds a reference while queued */
 	unsigned long restored_at; /* jiffies; racy, only limits the rate */
+	unsigned long alarmed_at; /* jiffies; racy, only defers what is lost */
 
 	struct p2pmap_device *importer; /* immutable; reference; NULL: not PCI */
 	u64 space; /* create and end; its part of importer->space */

@@ -23,6 +23,8 @@
 /* RAM can be invalidated hundreds of times a second; do not play along. */
 #define RESTORE_INTERVAL (HZ / 10)
 #define RESTORE_TRIES 16
+/* What is split or moved is nowhere meanwhile, and whoever does it may not run. */
+#define RESTORE_PATIENCE (HZ / 2)
 #define SINK_BATCH 512
 #define WHOLE (1U << 30) /* a part as long as its block */
 
@@ -618,10 +620,19 @@ static bool transient(int rc)
 	return rc == -EAGAIN || rc == -ENOMEM || rc == -EINTR;
 }
 
+/* Was it cut so lately that what is not there may still be on its way? */
+static bool is_early(const struct restore *restore)
+{
+	unsigned long cut_at = READ_ONCE(restore->mapping->alarmed_at);
+
+	return !restore->lost_too &&
+	       time_before(jiffies, cut_at + RESTORE_PATIENCE);
+}
+
 /*
  * A part did not come back, for a reason that lasts: all is lost up to where
  * memory could be had again, or if there might be some here, a shorter part is
- * to be tried.  False if memory to do so is short.
+ * to be tried.  False if it is early for that, or memory to do so is short.
  */
 static bool part_failed(struct restore *restore)
 {
@@ -633,6 +644,8 @@ static bool part_failed(struct restore *restore)
 		return true;
 	}
 	restore->end = max(restore->first + 1, barren);
+	if (is_early(restore))
+		return false;
 	return give_up(restore->mapping, restore->first, restore->end);
 }
 

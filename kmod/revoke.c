@@ -229,7 +229,9 @@ static void revoke(struct vma_dma_mapping *mapping, u64 offset, u64 end,
 	struct span cut = cut_blocks(mapping, first, last, how);
 	struct span lost = {};
 
-	if (!may_be_false_alarm(range))
+	if (may_be_false_alarm(range))
+		WRITE_ONCE(mapping->alarmed_at, jiffies);
+	else
 		lost = lose_blocks(mapping, first, last);
 	/* What went earlier is told again when its address goes, too. */
 	if (cut.to || lost.to ||

@@ -189,6 +189,42 @@ static void thp_split_costs_a_gap_only(void **state)
 	end(&scene);
 }
 
+/* Less and more than the worker waits. */
+#define AWAY_MS 150
+#define GONE_MS 1500
+
+/*
+ * As a page is that is split, while who splits it does not run: the worker finds
+ * nothing, once at least, and must not take that for the end.
+ */
+static void what_is_away_for_a_moment_comes_back(void **state)
+{
+	struct scene scene = begin_thp(*state, WRITE);
+
+	assert_int_equal(madvise(scene.range, HUGE, MADV_DONTNEED), 0);
+	assert_event(&scene, P2PMAP_EVENT_CHANGED);
+	sleep_ms(AWAY_MS);
+	memset(scene.range, 0, HUGE);
+	assert_comes_back(&scene);
+	end(&scene);
+}
+
+/* And what stays away is lost: it does not come back unasked ever after. */
+static void what_stays_away_is_lost(void **state)
+{
+	struct scene scene = begin_thp(*state, WRITE);
+
+	assert_int_equal(madvise(scene.range, HUGE, MADV_DONTNEED), 0);
+	assert_event(&scene, P2PMAP_EVENT_CHANGED);
+	sleep_ms(GONE_MS);
+	memset(scene.range, 0, HUGE);
+	sleep_ms(GONE_MS);
+	assert_int_equal(mapping_status(scene.mapping).out_live_bytes,
+			 0);
+	assert_remaps(&scene);
+	end(&scene);
+}
+
 static void thp_split_leaves_a_pinned_page_to_the_device(void **state)
 {
 	struct scene scene = begin_thp(*state, WRITE | PIN);
@@ -489,6 +525,8 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(thp_collapse_costs_a_gap_only),
 	LAB_TEST(thp_collapse_leaves_a_pinned_page_alone),
 	LAB_TEST(thp_split_costs_a_gap_only),
+	LAB_TEST(what_is_away_for_a_moment_comes_back),
+	LAB_TEST(what_stays_away_is_lost),
 	LAB_TEST(thp_split_leaves_a_pinned_page_to_the_device),
 	LAB_TEST(migration_cuts_and_keeps_what_the_device_wrote),
 	LAB_TEST(a_pinned_page_does_not_migrate),
