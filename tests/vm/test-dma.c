@@ -601,6 +601,38 @@ static void memory_that_was_only_read_is_mapped_for_writing(void **state)
 	munmap(range, length);
 }
 
+#define NARROW_BITS 28
+#define PIECE (64 * MIB)
+
+/* And the rest there is again, once some were given back. */
+static void when_addresses_run_out_what_is_mapped_works(void **state)
+{
+	struct lab *lab = *state;
+	struct p2pmap_mapping *mapping[(1 << NARROW_BITS) / PIECE];
+	unsigned char *range = ram(PIECE);
+	unsigned int n = 0, i;
+	int rc;
+
+	assert_int_equal(p2pmap_importer_detach(lab->importer), 0);
+	assert_int_equal(attach(lab->ctx, lab->edu_address, NARROW_BITS,
+				&lab->reason, &lab->importer),
+			 0);
+	while (!(rc = try_map(lab, range, PIECE, WRITE, &mapping[n])))
+		assert_true(++n < (1 << NARROW_BITS) / PIECE);
+	assert_int_equal(rc, -ENOSPC);
+	assert_int_equal(lab->reason.code, P2PMAP_REASON_IOVA_SPACE);
+	assert_true(n > 1);
+	for (i = 0; i < n; i++) {
+		probe_write(lab, mapping_dma(mapping[i], i * PAGE), i);
+		assert_filled(range + i * PAGE, PROBE, i);
+	}
+	unmap(mapping[0]);
+	mapping[0] = map(lab, range, PIECE, WRITE);
+	for (i = 0; i < n; i++)
+		unmap(mapping[i]);
+	munmap(range, PIECE);
+}
+
 static const struct CMUnitTest tests[] = {
 	LAB_TEST(the_device_writes_a_bar),
 	LAB_TEST(the_device_reads_a_bar),
@@ -623,6 +655,7 @@ static const struct CMUnitTest tests[] = {
 	LAB_TEST(no_late_dma_in_a_page_that_was_freed_and_given_out_again),
 	LAB_TEST(no_late_dma_after_the_owner_was_killed),
 	LAB_TEST(memory_that_was_only_read_is_mapped_for_writing),
+	LAB_TEST(when_addresses_run_out_what_is_mapped_works),
 };
 
 LAB_MAIN(LAB_TRANSLATED, tests)

@@ -12,6 +12,7 @@
  * instead of being found by what the kernel reaches, which may differ.
  *
  * iommu: on pt amd
+ * lab: --smp 2
  */
 #define _GNU_SOURCE
 #include "fuzz.h"

@@ -9,7 +9,7 @@
  * kind (test-range, test-bar), kills and signals (test-kill, test-signal), what
  * netlink shows (test-netlink).
  *
- * lab: --mem 1536 --append dma_debug=off
+ * lab: --smp 2 --mem 1536 --append dma_debug=off
  * iommu: on
  */
 #define _GNU_SOURCE

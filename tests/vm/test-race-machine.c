@@ -6,7 +6,7 @@
  * oracles, and how long it takes; what a context does to itself is test-race's.
  *
  * iommu: on
- * lab: --qemu '-object memory-backend-ram,id=n0,size=512M -object memory-backend-ram,id=n1,size=512M -numa node,memdev=n0,cpus=0 -numa node,memdev=n1'
+ * lab: --smp 2 --qemu '-object memory-backend-ram,id=n0,size=512M -object memory-backend-ram,id=n1,size=512M -numa node,memdev=n0,cpus=0 -numa node,memdev=n1'
  */
 #define _GNU_SOURCE
 #include "storm.h"
