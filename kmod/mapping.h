@@ -114,7 +114,9 @@ struct vma_dma_mapping {
 	struct mutex restore_lock; /* one restore at a time */
 	struct delayed_work restore_work; /* holds a reference while queued */
 	unsigned long restored_at; /* jiffies; racy, only limits the rate */
-	unsigned long alarmed_at; /* jiffies; racy, only defers what is lost */
+	/* Both in jiffies and racy: they only defer what is lost. */
+	unsigned long alarmed_at; /* the last false alarm, if it was one */
+	unsigned long alarmed_since; /* the first that pages are CUT since */
 
 	struct p2pmap_device *importer; /* immutable; reference; NULL: not PCI */
 	u64 space; /* create and end; its part of importer->space */

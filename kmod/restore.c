@@ -620,32 +620,40 @@ static bool transient(int rc)
 	return rc == -EAGAIN || rc == -ENOMEM || rc == -EINTR;
 }
 
-/* Was it cut so lately that what is not there may still be on its way? */
+/*
+ * Was it cut so lately that what is not there may still be on its way?  Where one
+ * alarm follows another, that ends all the same.
+ */
 static bool is_early(const struct restore *restore)
 {
-	unsigned long cut_at = READ_ONCE(restore->mapping->alarmed_at);
+	const struct vma_dma_mapping *mapping = restore->mapping;
+	unsigned long last = READ_ONCE(mapping->alarmed_at);
+	unsigned long first = READ_ONCE(mapping->alarmed_since);
 
 	return !restore->lost_too &&
-	       time_before(jiffies, cut_at + RESTORE_PATIENCE);
+	       time_before(jiffies, last + RESTORE_PATIENCE) &&
+	       time_before(jiffies, first + 4 * RESTORE_PATIENCE);
 }
 
 /*
  * A part did not come back, for a reason that lasts: all is lost up to where
  * memory could be had again, or if there might be some here, a shorter part is
- * to be tried.  False if it is early for that, or memory to do so is short.
+ * to be tried.  False if it is early for that, or memory to do so is short; while
+ * it is early a part is not split, which it would remain when it comes back.
  */
 static bool part_failed(struct restore *restore)
 {
-	u32 nr = restore->end - restore->first, barren = barren_end(restore);
+	u32 nr = restore->end - restore->first, barren;
 
+	if (is_early(restore))
+		return false;
+	barren = barren_end(restore);
 	if (barren == restore->first && nr > 1) {
 		restore->step = nr / 2;
 		restore->end = restore->first;
 		return true;
 	}
 	restore->end = max(restore->first + 1, barren);
-	if (is_early(restore))
-		return false;
 	return give_up(restore->mapping, restore->first, restore->end);
 }
 

@@ -215,6 +215,13 @@ static bool may_be_false_alarm(const struct mmu_notifier_range *range)
 	       range->end - range->start == PMD_SIZE;
 }
 
+static void alarmed(struct vma_dma_mapping *mapping, bool first)
+{
+	if (first)
+		WRITE_ONCE(mapping->alarmed_since, jiffies);
+	WRITE_ONCE(mapping->alarmed_at, jiffies);
+}
+
 /*
  * [offset, end) of a mapping goes; cut it off and say so.  After what may be a
  * false alarm it is not lost yet.
@@ -226,13 +233,14 @@ static void revoke(struct vma_dma_mapping *mapping, u64 offset, u64 end,
 								 CUT_AT_ONCE;
 	u32 first = offset >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
+	bool none_yet = !blocks->pages[P2PMAP_BLOCK_CUT];
 	struct span cut = cut_blocks(mapping, first, last, how);
 	struct span lost = {};
 
-	if (may_be_false_alarm(range))
-		WRITE_ONCE(mapping->alarmed_at, jiffies);
-	else
+	if (!may_be_false_alarm(range))
 		lost = lose_blocks(mapping, first, last);
+	else if (cut.to)
+		alarmed(mapping, none_yet);
 	/* What went earlier is told again when its address goes, too. */
 	if (cut.to || lost.to ||
 	    (reasons & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_EXIT))) {
