@@ -219,8 +219,7 @@ static void what_stays_away_is_lost(void **state)
 	sleep_ms(GONE_MS);
 	memset(scene.range, 0, HUGE);
 	sleep_ms(GONE_MS);
-	assert_int_equal(mapping_status(scene.mapping).out_live_bytes,
-			 0);
+	assert_int_equal(mapping_status(scene.mapping).out_live_bytes, 0);
 	assert_remaps(&scene);
 	end(&scene);
 }
