@@ -23,7 +23,10 @@
 /* RAM can be invalidated hundreds of times a second; do not play along. */
 #define RESTORE_INTERVAL (HZ / 10)
 #define RESTORE_TRIES 16
-/* What is split or moved is nowhere meanwhile, and whoever does it may not run. */
+/*
+ * A page that is split or moved is in no page table meanwhile, which hmm does not
+ * tell from one that is gone, and whoever splits or moves it may wait for a processor.
+ */
 #define RESTORE_PATIENCE (HZ / 2)
 #define SINK_BATCH 512
 #define WHOLE (1U << 30) /* a part as long as its block */

@@ -215,8 +215,10 @@ static bool may_be_false_alarm(const struct mmu_notifier_range *range)
 	       range->end - range->start == PMD_SIZE;
 }
 
-static void alarmed(struct vma_dma_mapping *mapping, bool first)
+/* When is_early() in restore.c is to begin, and at the latest to end. */
+static void note_alarm(struct vma_dma_mapping *mapping, bool first)
 {
+	lockdep_assert_held(&mapping->lock);
 	if (first)
 		WRITE_ONCE(mapping->alarmed_since, jiffies);
 	WRITE_ONCE(mapping->alarmed_at, jiffies);
@@ -240,7 +242,7 @@ static void revoke(struct vma_dma_mapping *mapping, u64 offset, u64 end,
 	if (!may_be_false_alarm(range))
 		lost = lose_blocks(mapping, first, last);
 	else if (cut.to)
-		alarmed(mapping, none_yet);
+		note_alarm(mapping, none_yet);
 	/* What went earlier is told again when its address goes, too. */
 	if (cut.to || lost.to ||
 	    (reasons & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_EXIT))) {

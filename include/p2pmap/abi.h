@@ -28,7 +28,8 @@
  *   ENOMEM        out of memory, or over the RLIMIT_MEMLOCK of the user
  *   ENOSPC        a limit of the context or of the user, or the importer's
  *                 address space is exhausted, or without CAP_SYS_RESOURCE half
- *                 of it; open() of the node says it, too
+ *                 of it; open() of the node says it, too.  Addresses that
+ *                 were given back may be free some milliseconds later
  *   ENOTTY        no such ioctl
  *   EOPNOTSUPP    an unknown flag; memory or a machine that p2pmap does not
  *                 support, or not with these flags

@@ -284,7 +284,10 @@ int child_end(pid_t pid);
 int become_user(uid_t uid, gid_t gid);
 int drop_capability(int capability);
 int limit_memlock(uint64_t bytes);
-/* Bytes charged to RLIMIT_MEMLOCK of a user, as p2pmap sees it. */
+/*
+ * Bytes charged to RLIMIT_MEMLOCK of a user, as p2pmap sees it.  Changes the calling
+ * process's limit for a moment: not while other threads of it pin memory.
+ */
 uint64_t memlock_charged(uid_t uid);
 
 int send_fd(int socket, int fd, const void *data, size_t length);

@@ -193,18 +193,26 @@ static void thp_split_costs_a_gap_only(void **state)
 #define AWAY_MS 150
 #define GONE_MS 1500
 
+/* A huge page that was not there for so long, and is again. */
+static struct scene begin_away(struct lab *lab, unsigned int ms)
+{
+	struct scene scene = begin_thp(lab, WRITE);
+
+	assert_int_equal(madvise(scene.range, HUGE, MADV_DONTNEED), 0);
+	assert_event(&scene, P2PMAP_EVENT_CHANGED);
+	sleep_ms(ms);
+	memset(scene.range, 0, HUGE);
+	return scene;
+}
+
 /*
  * As a page is that is split, while who splits it does not run: the worker finds
  * nothing, once at least, and must not take that for the end.
  */
 static void what_is_away_for_a_moment_comes_back(void **state)
 {
-	struct scene scene = begin_thp(*state, WRITE);
+	struct scene scene = begin_away(*state, AWAY_MS);
 
-	assert_int_equal(madvise(scene.range, HUGE, MADV_DONTNEED), 0);
-	assert_event(&scene, P2PMAP_EVENT_CHANGED);
-	sleep_ms(AWAY_MS);
-	memset(scene.range, 0, HUGE);
 	assert_comes_back(&scene);
 	end(&scene);
 }
@@ -212,12 +220,8 @@ static void what_is_away_for_a_moment_comes_back(void **state)
 /* And what stays away is lost: it does not come back unasked ever after. */
 static void what_stays_away_is_lost(void **state)
 {
-	struct scene scene = begin_thp(*state, WRITE);
+	struct scene scene = begin_away(*state, GONE_MS);
 
-	assert_int_equal(madvise(scene.range, HUGE, MADV_DONTNEED), 0);
-	assert_event(&scene, P2PMAP_EVENT_CHANGED);
-	sleep_ms(GONE_MS);
-	memset(scene.range, 0, HUGE);
 	sleep_ms(GONE_MS);
 	assert_int_equal(mapping_status(scene.mapping).out_live_bytes, 0);
 	assert_remaps(&scene);
