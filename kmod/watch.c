@@ -51,10 +51,9 @@ static struct p2pmap_generations *generations_alloc(u32 capacity)
 		return ERR_PTR(rc);
 	}
 	generations->capacity = capacity;
-	generations->page = __vmalloc(length, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	generations->last = kvcalloc(capacity, sizeof(u64),
-				     GFP_KERNEL_ACCOUNT);
-	generations->used = bitmap_zalloc(capacity, GFP_KERNEL_ACCOUNT);
+	generations->page = __vmalloc(length, P2PMAP_GFP | __GFP_ZERO);
+	generations->last = kvcalloc(capacity, sizeof(u64), P2PMAP_GFP);
+	generations->used = bitmap_zalloc(capacity, P2PMAP_GFP);
 	if (generations->page && generations->last && generations->used)
 		return generations;
 	p2pmap_generations_free(generations);
