@@ -190,6 +190,7 @@ void p2pmap_blocks_set(struct p2pmap_blocks *blocks, unsigned int i,
 	blocks->pages[block->state] -= block->nr;
 	blocks->pages[state] += block->nr;
 	block->state = state;
+	block->missed = false;
 }
 
 bool p2pmap_blocks_room(const struct p2pmap_blocks *blocks, unsigned int extra)
@@ -217,6 +218,27 @@ bool p2pmap_blocks_split(struct p2pmap_blocks *blocks, u32 page)
 	block[1].nr = block->nr - head;
 	block->nr = head;
 	return true;
+}
+
+/*
+ * Put @v in the place of the blocks of [first, first + nr), where blocks begin
+ * and end; there is room.  What follows is moved only if their number changes.
+ */
+void p2pmap_blocks_replace(struct p2pmap_blocks *blocks, u32 first, u32 nr,
+			   const struct p2pmap_block *v, unsigned int nr_v)
+{
+	unsigned int from = p2pmap_blocks_find(blocks, first), to, k;
+
+	for (to = from;
+	     to < blocks->nr && blocks->v[to].first < first + nr; to++)
+		blocks->pages[blocks->v[to].state] -= blocks->v[to].nr;
+	if (to - from != nr_v)
+		memmove(blocks->v + from + nr_v, blocks->v + to,
+			(blocks->nr - to) * sizeof(*v));
+	blocks->nr += nr_v - (to - from);
+	memcpy(blocks->v + from, v, nr_v * sizeof(*v));
+	for (k = 0; k < nr_v; k++)
+		blocks->pages[v[k].state] += v[k].nr;
 }
 
 /*

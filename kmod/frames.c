@@ -272,9 +272,13 @@ static int frames_append_hmm(struct p2pmap_frames *frames,
 		struct page *page = hmm_pfn_to_page(pfns[i]);
 
 		/* Only where nothing was to be faulted in. */
-		if ((pfns[i] & need) != need)
+		if ((pfns[i] & need) != need) {
+			while (i + frames->missing < nr &&
+			       (pfns[i + frames->missing] & need) != need)
+				frames->missing++;
 			return p2pmap_fail(why, -EFAULT, P2PMAP_REASON_HOLE,
 					   addr + (i << PAGE_SHIFT));
+		}
 		if (is_zone_device_page(page))
 			return p2pmap_fail(why, -EOPNOTSUPP,
 					   P2PMAP_REASON_MEMORY_KIND,

@@ -114,9 +114,7 @@ struct vma_dma_mapping {
 	struct mutex restore_lock; /* one restore at a time */
 	struct delayed_work restore_work; /* holds a reference while queued */
 	unsigned long restored_at; /* jiffies; racy, only limits the rate */
-	/* Jiffies; lock to write, racy to read: they only defer what is lost. */
-	unsigned long alarmed_at; /* the last that may be a false alarm */
-	unsigned long alarmed_since; /* the first one after no page was CUT */
+	unsigned long missed_at; /* restore_lock; jiffies; blocks became missed */
 
 	struct p2pmap_device *importer; /* immutable; reference; NULL: not PCI */
 	u64 space; /* create and end; its part of importer->space */

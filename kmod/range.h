@@ -78,6 +78,7 @@ struct p2pmap_frames {
 	unsigned int max_runs;
 	bool pinned;
 	bool given; /* their exporter makes the DMA addresses itself */
+	u32 missing; /* pages that a peek found missing after these; 0: unknown */
 	unsigned long start; /* address of the first run; special memory only */
 	u64 length;
 };
@@ -258,7 +259,8 @@ enum p2pmap_block_state {
 
 /* Pages [first, first + nr) of a mapping; the unit in which it is cut. */
 struct p2pmap_block {
-	u32 first;
+	u32 first : 31;
+	u32 missed : 1; /* CUT, and was not there when it was looked for */
 	u32 nr : 30;
 	u32 state : 2;
 };
@@ -289,6 +291,8 @@ bool p2pmap_blocks_split(struct p2pmap_blocks *blocks, u32 page);
 unsigned int p2pmap_blocks_of_run(const struct p2pmap_dma *dma, u32 first,
 				  dma_addr_t iova, phys_addr_t phys, u64 length,
 				  struct p2pmap_block *v);
+void p2pmap_blocks_replace(struct p2pmap_blocks *blocks, u32 first, u32 nr,
+			   const struct p2pmap_block *v, unsigned int nr_v);
 void p2pmap_merge_begin(struct p2pmap_merge *merge,
 			struct p2pmap_blocks *blocks);
 void p2pmap_merge(struct p2pmap_merge *merge, u32 first, u32 nr,

@@ -26,6 +26,7 @@
 /*
  * A page that is split or moved is in no page table meanwhile, which hmm does not
  * tell from one that is gone, and whoever splits or moves it may wait for a processor.
+ * So RAM is lost only if it is missed twice, with so much between.
  */
 #define RESTORE_PATIENCE (HZ / 2)
 #define SINK_BATCH 512
@@ -49,7 +50,12 @@ struct restore {
 	bool lost_too;
 	bool announce; /* the worker's doing: say what came back */
 	u32 step; /* the worker's: pages that it tries at once */
+	bool due; /* the worker's: what was missed earlier is lost */
+	bool marked; /* the worker's: something is missed since now */
 	unsigned long seq;
+	bool peeked; /* the last VMA: nothing was faulted in */
+	u32 absent; /* from this page on */
+	u32 nr_absent; /* so many are known to be missing; 0: not known */
 	struct hole *holes;
 	unsigned int nr_holes;
 	unsigned int max_holes;
@@ -192,10 +198,18 @@ static int check_vma(struct restore *restore, struct vm_area_struct *vma,
 	if (kind != map->kind)
 		return p2pmap_fail(restore->why, -EFAULT, P2PMAP_REASON_MIXED,
 				   at);
-	/* The worker must not wait for a monitor that may never answer. */
-	if (restore->announce && restore->lost_too && userfaultfd_armed(vma))
-		return -EFAULT;
 	return 0;
+}
+
+/*
+ * Unasked nothing is faulted in: what is not there is lost.  And the worker must
+ * not wait for a monitor that may never answer.
+ */
+static bool may_fault_in(const struct restore *restore,
+			 struct vm_area_struct *vma)
+{
+	return restore->lost_too &&
+	       !(restore->announce && userfaultfd_armed(vma));
 }
 
 static int fill_vma(struct restore *restore, struct hole *hole,
@@ -220,9 +234,9 @@ static int fill_vma(struct restore *restore, struct hole *hole,
 
 	if (rc)
 		return rc;
-	/* Unasked nothing is faulted in: what is not there is lost. */
-	return restore->lost_too ? p2pmap_frames_add(&hole->frames, &part) :
-				   p2pmap_frames_peek(&hole->frames, &part);
+	restore->peeked = !may_fault_in(restore, vma);
+	return restore->peeked ? p2pmap_frames_peek(&hole->frames, &part) :
+				 p2pmap_frames_add(&hole->frames, &part);
 }
 
 /* Collect the frames of one hole; mmap_lock is held. */
@@ -286,14 +300,22 @@ static int lock_memory(const struct restore *restore)
 static int fill_holes(struct restore *restore)
 {
 	struct mm_struct *mm = restore->mapping->mm;
+	struct hole *hole;
 	unsigned int i;
 	int rc;
 
+	restore->peeked = !restore->lost_too;
+	restore->nr_absent = 0;
 	rc = lock_memory(restore);
 	if (rc)
 		return rc;
-	for (i = 0; !rc && i < restore->nr_holes; i++)
-		rc = fill_hole(restore, &restore->holes[i]);
+	for (i = 0; !rc && i < restore->nr_holes; i++) {
+		hole = &restore->holes[i];
+		rc = fill_hole(restore, hole);
+		restore->absent = hole->first +
+				  (hole->frames.length >> PAGE_SHIFT);
+		restore->nr_absent = hole->frames.missing;
+	}
 	mmap_read_unlock(mm);
 	for (i = 0; !rc && i < restore->nr_holes; i++)
 		rc = check_exporter(restore, &restore->holes[i]);
@@ -414,11 +436,30 @@ static void announce(struct restore *restore, struct hole *hole)
 		});
 }
 
+/* The new blocks go where the holes are. */
+static void put_blocks(struct restore *restore)
+{
+	struct p2pmap_blocks *blocks = &restore->mapping->blocks;
+	const struct p2pmap_block *v = restore->v;
+	struct hole *hole = restore->holes;
+	struct p2pmap_merge merge;
+
+	if (restore->nr_holes == 1) {
+		p2pmap_blocks_replace(blocks, hole->first, hole->nr, v,
+				      hole->nr_v);
+		return;
+	}
+	p2pmap_merge_begin(&merge, blocks);
+	for (; hole < restore->holes + restore->nr_holes; hole++) {
+		p2pmap_merge(&merge, hole->first, hole->nr, v, hole->nr_v);
+		v += hole->nr_v;
+	}
+	p2pmap_merge_end(&merge);
+}
+
 static int map_holes(struct restore *restore)
 {
 	struct vma_dma_mapping *mapping = restore->mapping;
-	const struct p2pmap_block *v = restore->v;
-	struct p2pmap_merge merge;
 	struct hole *hole;
 	unsigned int i;
 	int rc;
@@ -435,13 +476,8 @@ static int map_holes(struct restore *restore)
 	}
 	for (i = 0; i < restore->nr_holes; i++)
 		announce(restore, &restore->holes[i]);
-	p2pmap_merge_begin(&merge, &mapping->blocks);
-	for (i = 0; i < restore->nr_holes; i++) {
-		hole = &restore->holes[i];
-		p2pmap_merge(&merge, hole->first, hole->nr, v, hole->nr_v);
-		v += hole->nr_v;
-	}
-	p2pmap_merge_end(&merge);
+	put_blocks(restore);
+	hole = &restore->holes[restore->nr_holes - 1];
 	p2pmap_journal_remap(mapping, restore->holes[0].first,
 			     hole->first + hole->nr, restore->announce);
 	if (mapping->blocks.pages[P2PMAP_BLOCK_LIVE] ==
@@ -579,15 +615,29 @@ unlock:
 	return room;
 }
 
-/* At most how far a part goes that begins at restore->first. */
-static u32 part_end(const struct restore *restore)
+/* Of what aligned 2 MiB are these pages, the unit in which RAM is looked at? */
+static u32 batch_of(u32 page)
 {
-	u32 end = restore->first + restore->step;
+	return round_down(page, P2PMAP_BATCH);
+}
 
-	if (restore->mapping->map->kind == P2PMAP_KIND_RAM)
-		end = min_t(u32, end, round_down(restore->first, P2PMAP_BATCH) +
-					      P2PMAP_BATCH);
-	return end;
+/*
+ * Where a part ends that begins at restore->first, in block @i: with the block, or
+ * for RAM with the last of its wanted neighbours in the same 2 MiB.
+ */
+static u32 part_end(const struct restore *restore, unsigned int i)
+{
+	const struct p2pmap_blocks *blocks = &restore->mapping->blocks;
+	u32 end = blocks->v[i].first + blocks->v[i].nr, most;
+
+	if (restore->mapping->map->kind != P2PMAP_KIND_RAM)
+		return min(end, restore->first + restore->step);
+	most = min(restore->first + restore->step,
+		   batch_of(restore->first) + P2PMAP_BATCH);
+	while (end < most && ++i < blocks->nr &&
+	       wanted(restore, &blocks->v[i]))
+		end += blocks->v[i].nr;
+	return min(end, most);
 }
 
 /* The next part that the worker should restore, from restore->end on. */
@@ -595,23 +645,25 @@ static bool next_part(struct restore *restore)
 {
 	struct vma_dma_mapping *mapping = restore->mapping;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	u32 at = restore->end;
+	u32 at = restore->end, batch = batch_of(restore->first);
 	bool found = false;
 	unsigned int i;
 
 	mutex_lock(&mapping->lock);
 	if (check_state(restore))
 		goto unlock;
-	for (i = p2pmap_blocks_find(blocks, at); !found && i < blocks->nr;
-	     i++) {
+	for (i = p2pmap_blocks_find(blocks, at); i < blocks->nr; i++) {
 		struct p2pmap_block *block = &blocks->v[i];
 
 		if (block->first + block->nr <= at || !wanted(restore, block))
 			continue;
-		restore->first = max(at, block->first);
-		restore->end = min(block->first + block->nr,
-				   part_end(restore));
+		restore->first = max_t(u32, at, block->first);
+		/* What was missing elsewhere says nothing of this place. */
+		if (batch_of(restore->first) != batch)
+			restore->step = WHOLE;
+		restore->end = part_end(restore, i);
 		found = true;
+		break;
 	}
 unlock:
 	mutex_unlock(&mapping->lock);
@@ -624,18 +676,37 @@ static bool transient(int rc)
 }
 
 /*
- * Was it cut so lately that what is not there may still be on its way?  Where one
- * alarm follows another, that ends all the same.
+ * May what is not there still be on its way?  It may until all of the part was
+ * missed long enough ago.  All that is missed first in one pass is so from then on;
+ * the others wait for the pass after that, so one time for the mapping will do.
  */
-static bool is_early(const struct restore *restore)
+static bool is_early(struct restore *restore)
 {
-	const struct vma_dma_mapping *mapping = restore->mapping;
-	unsigned long last = READ_ONCE(mapping->alarmed_at);
-	unsigned long first = READ_ONCE(mapping->alarmed_since);
+	struct vma_dma_mapping *mapping = restore->mapping;
+	struct p2pmap_blocks *blocks = &mapping->blocks;
+	bool early = !restore->due;
+	unsigned int i;
 
-	return !restore->lost_too &&
-	       time_before(jiffies, last + RESTORE_PATIENCE) &&
-	       time_before(jiffies, first + 4 * RESTORE_PATIENCE);
+	if (!restore->peeked || mapping->map->kind != P2PMAP_KIND_RAM)
+		return false;
+	mutex_lock(&mapping->lock);
+	for (i = p2pmap_blocks_find(blocks, restore->first);
+	     i < blocks->nr && blocks->v[i].first < restore->end; i++) {
+		if (blocks->v[i].state != P2PMAP_BLOCK_CUT ||
+		    blocks->v[i].missed)
+			continue;
+		early = true;
+		blocks->v[i].missed = restore->due;
+		restore->marked |= restore->due;
+	}
+	mutex_unlock(&mapping->lock);
+	return early;
+}
+
+/* A part was restored or its end found: try more at once. */
+static void step_up(struct restore *restore)
+{
+	restore->step = min_t(u32, 2 * restore->step, WHOLE);
 }
 
 /*
@@ -646,18 +717,23 @@ static bool is_early(const struct restore *restore)
  */
 static bool part_failed(struct restore *restore)
 {
-	u32 nr = restore->end - restore->first, barren;
+	u32 first = restore->first, nr = restore->end - first, end;
 
 	if (is_early(restore))
 		return false;
-	barren = barren_end(restore);
-	if (barren == restore->first && nr > 1) {
-		restore->step = nr / 2;
-		restore->end = restore->first;
+	end = barren_end(restore);
+	if (restore->nr_absent && restore->absent == first) {
+		end = max(end, first + restore->nr_absent);
+		step_up(restore);
+	}
+	if (end == first && nr > 1) {
+		restore->step = restore->nr_absent ? restore->absent - first :
+						     nr / 2;
+		restore->end = first;
 		return true;
 	}
-	restore->end = max(restore->first + 1, barren);
-	return give_up(restore->mapping, restore->first, restore->end);
+	restore->end = max(end, first + 1);
+	return give_up(restore->mapping, first, restore->end);
 }
 
 /*
@@ -672,22 +748,26 @@ static bool restore_parts(struct vma_dma_mapping *mapping)
 		.lost_too = mapping->flags & VMA_DMA_MAP_FLAG_RESTORE,
 		.announce = true,
 		.step = WHOLE,
+		.due = !time_before(jiffies,
+				    mapping->missed_at + RESTORE_PATIENCE),
 	};
 	bool again = false;
 	int rc;
 
 	while (next_part(&restore)) {
 		rc = restore_pages(&restore);
-		if (rc == -EBUSY)
-			return true;
 		if (!rc)
-			restore.step = min_t(u32, 2 * restore.step, WHOLE);
-		else if (transient(rc))
+			step_up(&restore);
+		else if (rc == -EBUSY || transient(rc))
 			again = true;
 		else if (rc != -ENODEV)
 			again |= !part_failed(&restore);
+		if (rc == -EBUSY)
+			break;
 		cond_resched();
 	}
+	if (restore.marked)
+		mapping->missed_at = jiffies;
 	return again;
 }
 
@@ -723,11 +803,11 @@ static int place_sinks(struct vma_dma_mapping *mapping, u32 *at)
 {
 	struct p2pmap_blocks *blocks = &mapping->blocks;
 	unsigned int i;
-	int rc = 0;
+	int rc;
 
 	mutex_lock(&mapping->lock);
-	if (mapping->state != P2PMAP_MAPPING_MAPPED || make_room(mapping, 1) ||
-	    mapping->state != P2PMAP_MAPPING_MAPPED)
+	rc = make_room(mapping, 1);
+	if (rc || mapping->state != P2PMAP_MAPPING_MAPPED)
 		goto unlock;
 	for (i = p2pmap_blocks_find(blocks, *at); i < blocks->nr; i++) {
 		if (blocks->v[i].state != P2PMAP_BLOCK_LOST)

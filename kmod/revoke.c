@@ -215,15 +215,6 @@ static bool may_be_false_alarm(const struct mmu_notifier_range *range)
 	       range->end - range->start == PMD_SIZE;
 }
 
-/* When is_early() in restore.c is to begin, and at the latest to end. */
-static void note_alarm(struct vma_dma_mapping *mapping, bool first)
-{
-	lockdep_assert_held(&mapping->lock);
-	if (first)
-		WRITE_ONCE(mapping->alarmed_since, jiffies);
-	WRITE_ONCE(mapping->alarmed_at, jiffies);
-}
-
 /*
  * [offset, end) of a mapping goes; cut it off and say so.  After what may be a
  * false alarm it is not lost yet.
@@ -235,14 +226,11 @@ static void revoke(struct vma_dma_mapping *mapping, u64 offset, u64 end,
 								 CUT_AT_ONCE;
 	u32 first = offset >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	struct p2pmap_blocks *blocks = &mapping->blocks;
-	bool none_yet = !blocks->pages[P2PMAP_BLOCK_CUT];
 	struct span cut = cut_blocks(mapping, first, last, how);
 	struct span lost = {};
 
 	if (!may_be_false_alarm(range))
 		lost = lose_blocks(mapping, first, last);
-	else if (cut.to)
-		note_alarm(mapping, none_yet);
 	/* What went earlier is told again when its address goes, too. */
 	if (cut.to || lost.to ||
 	    (reasons & (P2PMAP_EVENT_UNMAPPED | P2PMAP_EVENT_EXIT))) {

@@ -171,6 +171,66 @@ static void each_step_of_a_mapping_is_told_in_order(void **state)
 	munmap(range, 8 * PAGE);
 }
 
+/* 2 MiB of small pages, in memory that is twice as large. */
+static unsigned char *small_pages(unsigned char **memory)
+{
+	*memory = ram(2 * HUGE);
+	assert_int_equal(madvise(*memory, 2 * HUGE, MADV_NOHUGEPAGE), 0);
+	return *memory + (-(uintptr_t)*memory & (HUGE - 1));
+}
+
+/* Each page is a block of its own, as it is the page of zeros every time. */
+static void neighbours_come_back_together(void **state)
+{
+	struct lab *lab = *state;
+	unsigned char *memory, *range = small_pages(&memory);
+	struct p2pmap_mapping *mapping;
+	struct heard heard = { .seq = 0 };
+	struct nl nl = listen_open();
+
+	for (size_t at = 0; at < HUGE; at += PAGE)
+		assert_int_equal(((volatile unsigned char *)range)[at], 0);
+	mapping = map(lab, range, HUGE, 0);
+	assert_int_equal(mprotect(range + 77 * PAGE, PAGE, PROT_READ), 0);
+	hear_next(&nl, &heard, P2PMAP_NL_CMD_REVOKE_NTF);
+	assert_true(comes_alive(mapping, HUGE - PAGE));
+	unmap(mapping);
+	hear_next(&nl, &heard, P2PMAP_NL_CMD_UNMAP_NTF);
+	assert_in_range(heard.count[P2PMAP_NL_CMD_REMAP_NTF], 1, 4);
+	nl_close(&nl);
+	munmap(memory, 2 * HUGE);
+}
+
+/*
+ * What may be a false alarm, as it is of 2 MiB: some of it is there when the worker
+ * looks, and what is not is told of by its pieces, not by its pages.
+ */
+static void what_a_false_alarm_took_is_told_by_pieces(void **state)
+{
+	struct lab *lab = *state;
+	unsigned char *memory, *range = small_pages(&memory);
+	struct p2pmap_mapping *mapping;
+	struct heard heard = { .seq = 0 };
+	struct nl nl = listen_open();
+
+	memset(range, 1, HUGE);
+	mapping = map(lab, range, HUGE, WRITE);
+	assert_int_equal(madvise(range, HUGE, MADV_DONTNEED), 0);
+	hear_next(&nl, &heard, P2PMAP_NL_CMD_REVOKE_NTF);
+	assert_int_equal(heard.cut_length, HUGE);
+	memset(range + 100 * PAGE, 2, 100 * PAGE);
+	do {
+		hear_next(&nl, &heard, P2PMAP_NL_CMD_REVOKE_NTF);
+		assert_true(heard.cut_length == UINT64_MAX);
+	} while (heard.offset + heard.length < HUGE);
+	assert_true(comes_alive(mapping, 100 * PAGE));
+	lab_note(lab, "%u pieces", heard.count[P2PMAP_NL_CMD_REVOKE_NTF] - 1);
+	assert_in_range(heard.count[P2PMAP_NL_CMD_REVOKE_NTF], 3, 6);
+	unmap(mapping);
+	nl_close(&nl);
+	munmap(memory, 2 * HUGE);
+}
+
 static void a_pin_that_gets_stale_is_told_as_not_cut(void **state)
 {
 	struct lab *lab = *state;
@@ -488,6 +548,8 @@ static void an_unfinished_dump_keeps_the_module(void **state)
 
 static const struct CMUnitTest tests[] = {
 	LAB_TEST(each_step_of_a_mapping_is_told_in_order),
+	LAB_TEST(neighbours_come_back_together),
+	LAB_TEST(what_a_false_alarm_took_is_told_by_pieces),
 	LAB_TEST(a_pin_that_gets_stale_is_told_as_not_cut),
 	LAB_TEST(a_refusal_is_told_with_its_reason),
 	LAB_TEST(a_device_that_goes_is_told_with_its_mappings),

@@ -441,7 +441,8 @@ static void userfaultfd_without_answer_stalls_nobody(void **state)
 
 	uffd_register(fd, scene.range, HUGE, UFFDIO_REGISTER_MODE_MISSING);
 	assert_int_equal(madvise(there(&scene), PAGE, MADV_DONTNEED), 0);
-	sleep_ms(500);
+	/* What is there nobody has to give. */
+	assert_true(comes_alive(scene.mapping, HUGE - PAGE));
 	probe_write(lab, scene.dma, SEED_AFTER);
 	assert_false(readable(fd, 0));
 	end(&scene);
